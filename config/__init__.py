@@ -1,0 +1,1 @@
+"""What is true: fleet and application models, their loader, settings, Celery settings."""

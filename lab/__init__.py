@@ -1,0 +1,1 @@
+"""Stand-ins to try Longshore against on one machine."""

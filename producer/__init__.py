@@ -1,0 +1,1 @@
+"""Who asks: the ``longshore`` command line and the Python client."""

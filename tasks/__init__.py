@@ -1,0 +1,1 @@
+"""What is done: planning, the host script, the run record, and the Celery tasks."""
