@@ -17,7 +17,9 @@ class TransportError(Exception):
         observed_key: for host key causes, the key that the host showed, as ``type base64``.
     """
 
-    def __init__(self, cause: Cause, detail: str, *, stage: str = "", observed_key: str | None = None) -> None:
+    def __init__(
+        self, cause: Cause, detail: str, *, stage: str = "", observed_key: str | None = None
+    ) -> None:
         super().__init__(f"{cause}: {detail}")
         self.cause = cause
         self.detail = detail
