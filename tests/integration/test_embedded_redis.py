@@ -11,11 +11,14 @@ from pathlib import Path
 
 import pytest
 import redis as redis_client
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from workers import embedded_redis
 from workers.embedded_redis import EmbeddedRedis, EmbeddedRedisError
 
-PASSWORD = 'planted "secret"'
+PASSWORD = 'planted "secret"'  # noqa: S105 - planted to be looked for
+NO_RETRY = Retry(NoBackoff(), 0)
 pytestmark = pytest.mark.integration
 
 
@@ -73,7 +76,7 @@ def test_its_process_is_gone_afterwards_and_its_data_comes_back(tmp_path: Path) 
 def test_a_password_is_asked_for_and_stands_in_no_argument(tmp_path: Path) -> None:
     with EmbeddedRedis(tmp_path, password=PASSWORD) as server:
         with (
-            redis_client.Redis(port=server.port) as stranger,
+            redis_client.Redis(port=server.port, retry=NO_RETRY) as stranger,
             pytest.raises(redis_client.AuthenticationError),
         ):
             stranger.ping()
