@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tasks.advancing import Outbox, send_hosts
+from tasks.record.leases import expired, seconds_since_sent
 from tasks.record.reading import RecordReader
 from tasks.record.store import RecordWriter, Standing
 
@@ -66,7 +67,8 @@ def unmoving(reader: RecordReader, run_id: str, standing: Standing, *, quiet_sec
     """Hosts whose message no worker took in time, and hosts whose worker stopped renewing its lease."""
     statuses = reader.statuses(run_id)
     running = {name: text.removeprefix("running ") for name, text in statuses.items() if text[0] == "r"}
-    lost = reader.expired(run_id, standing.kind, running)
-    if reader.seconds_since_sent(run_id) > quiet_seconds:
+    targets = reader.targets(run_id, list(running))
+    lost = expired(reader.redis, run_id, standing.kind, running, targets)
+    if seconds_since_sent(reader.redis, run_id) > quiet_seconds:
         lost += [name for name, text in statuses.items() if text == "sent"]
     return lost

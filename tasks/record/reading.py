@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from config.targets import HostTarget
@@ -89,29 +89,6 @@ class RecordReader:
         """Host to ``waiting``, ``sent``, ``running TOKEN`` or ``done OUTCOME``."""
         raw = self.redis.hgetall(keys.status(run_id))
         return {str(as_text(name)): str(as_text(value)) for name, value in raw.items()}
-
-    def expired(self, run_id: str, kind: str, running: Mapping[str, str]) -> list[str]:
-        """Those of the ``running`` hosts (name to token) whose lease is gone or past its time."""
-        names = list(running)
-        targets = self.targets(run_id, names)
-        pipeline = self.redis.pipeline(transaction=False)
-        for name in names:
-            pipeline.hmget(keys.lease(run_id, kind, keys.identity(targets[name])), ["token", "until"])
-        now = self._now_ms()
-        return [
-            name
-            for name, (token, until) in zip(names, pipeline.execute(), strict=True)
-            if as_text(token) != running[name] or int(until) < now
-        ]
-
-    def seconds_since_sent(self, run_id: str) -> float:
-        """How long ago messages of the run's hosts were sent last."""
-        sent_at = self.redis.hget(keys.run(run_id), "sent_at")
-        return (self._now_ms() - int(sent_at or 0)) / 1000
-
-    def _now_ms(self) -> int:
-        seconds, microseconds = self.redis.time()
-        return int(seconds) * 1000 + int(microseconds) // 1000
 
     def outcomes(self, run_id: str) -> Counter[Outcome]:
         """How many hosts ended in which way."""
