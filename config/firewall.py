@@ -119,8 +119,9 @@ def _networks(source: Endpoint, version: int) -> list[str]:
     # nft refuses overlapping elements.
     ipv4 = collapse_addresses(network for network in networks if isinstance(network, IPv4Network))
     ipv6 = collapse_addresses(network for network in networks if isinstance(network, IPv6Network))
+    chosen: list[IPv4Network | IPv6Network] = [*ipv4, *ipv6]
     return [
         str(network.network_address) if network.num_addresses == 1 else str(network)
-        for network in (*ipv4, *ipv6)
+        for network in chosen
         if network.version == version
     ]
