@@ -62,6 +62,15 @@ class RecordReader:
             fields["hosts"] = {as_text(name): json.loads(target) for name, target in targets.items()}
         return Plan.model_validate(fields)
 
+    def targets(self, run_id: str, names: Sequence[str]) -> dict[str, HostTarget]:
+        """The targets of some of a run's hosts."""
+        raw = self.redis.hmget(keys.hosts(run_id), list(names)) if names else []
+        return {
+            name: HostTarget.model_validate_json(value)
+            for name, value in zip(names, raw, strict=True)
+            if value is not None
+        }
+
     def marker(self, run_id: str) -> str:
         """The random text that the control lines of this run carry."""
         return as_text(self.redis.hget(keys.run(run_id), "marker")) or ""

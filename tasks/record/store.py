@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from redis import Redis
 
 STALE = -1
+_STANDING = ["title", "kind", "pools", "state", "batch", "left", "failed"]
+_STANDING += ["cancelled_by", "verification", "waiting_run"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,11 +40,17 @@ class Standing:
     """Where a run stands, as far as the gate needs it.
 
     Attributes:
+        pools: the pools of its hosts.
         batch: index of the batch under way or done last; -1 before the first.
         left: hosts of that batch that haven't ended.
         failed: hosts that ended other than ok, in the whole run.
+        verification: the run whose end this one waits for, if any.
+        waiting_run: the run that waits for this one's end, if any.
     """
 
+    title: str
+    kind: str
+    pools: tuple[str, ...]
     state: RunState
     batch: int
     left: int
@@ -80,6 +88,7 @@ class RecordWriter:
             "marker": marker,
             "plan": plan.model_dump_json(exclude={"hosts"}, exclude_defaults=True, by_alias=True),
             "hosts": str(len(plan.hosts)),
+            "pools": ",".join(sorted({target.pool for target in plan.hosts.values()})),
         }
         if verification:
             fields["verification"] = verification
@@ -95,18 +104,21 @@ class RecordWriter:
 
     def standing(self, run_id: str) -> Standing | None:
         """Where the run stands; None when there is no such run."""
-        names = ["state", "batch", "left", "failed", "cancelled_by", "verification", "waiting_run"]
-        values = [as_text(value) for value in self.redis.hmget(keys.run(run_id), names)]
-        if values[0] is None or values[1] is None:
+        raw = self.redis.hmget(keys.run(run_id), _STANDING)
+        fields = {name: text for name, value in zip(_STANDING, raw, strict=True) if (text := as_text(value))}
+        if "state" not in fields:
             return None
         return Standing(
-            state=RunState(values[0]),
-            batch=int(values[1]),
-            left=int(values[2] or 0),
-            failed=int(values[3] or 0),
-            cancelled_by=values[4],
-            verification=values[5],
-            waiting_run=values[6],
+            title=fields["title"],
+            kind=fields["kind"],
+            pools=tuple(fields["pools"].split(",")),
+            state=RunState(fields["state"]),
+            batch=int(fields["batch"]),
+            left=int(fields["left"]),
+            failed=int(fields["failed"]),
+            cancelled_by=fields.get("cancelled_by"),
+            verification=fields.get("verification"),
+            waiting_run=fields.get("waiting_run"),
         )
 
     def begin_batch(self, run_id: str, *, seen: int, batch: int, reason: str, hosts: Sequence[str]) -> bool:
@@ -187,6 +199,10 @@ class RecordWriter:
         for identity, key in pins.items():
             arguments += [identity, key]
         return int(self._scripts.call("finish", names, arguments))
+
+    def sent_again(self, run_id: str, hosts: Sequence[str]) -> None:
+        """Note that the messages of these hosts go out once more."""
+        self._scripts.call("sent_again", [keys.run(run_id), keys.events(run_id)], [" ".join(hosts)])
 
     def end_run(self, run_id: str, *, seen: int, state: RunState, reason: str) -> bool:
         """End the run if it still stands at batch ``seen``; True for the one caller that did."""
