@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from config.targets import HostTarget
 from tasks.outcomes import HostResult, Outcome, StepResult
 from tasks.plan import Plan
 from tasks.record import keys
