@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from config.celery_settings import queue_name
-
 from config.targets import HostTarget
 
 if TYPE_CHECKING:

@@ -99,7 +99,6 @@ class Runtime:
 
     def _record(self, held: Held, job: HostJob, result: HostResult) -> int:
         """Write an outcome; while Redis is away, hold it and try again."""
-
         printed, pins = job.rest_of_log(), job.pins(result)
 
         def write() -> int:
