@@ -123,7 +123,9 @@ def load_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        problems = [_problem(detail["loc"], str(detail["msg"])) for detail in error.errors()]
+        # The record's empty default is made from the broker's URL; where that is wrong, it alone is named.
+        details = [detail for detail in error.errors() if detail["input"] != ""]
+        problems = [_problem(detail["loc"], str(detail["msg"])) for detail in details]
         raise BadInputError("\n".join(dict.fromkeys(problems))) from None
 
 
