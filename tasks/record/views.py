@@ -86,7 +86,8 @@ class EventView(Value):
     Attributes:
         id: the stream's id; pass it as ``after`` to go on from here.
         at: seconds since 1970.
-        kind: created, batch, host_started, host_taken_over, steps, host_finished, cancel, sent_again, finished.
+        kind: created, batch, host_started, host_taken_over, steps, host_finished, cancel, sent_again
+            or finished.
         data: text or JSON, by kind (docs/reference/record.md).
     """
 
