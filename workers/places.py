@@ -13,6 +13,12 @@ class Places:
         self._lock = threading.Lock()
         self._waiting: deque[threading.Event] = deque()
 
+    @property
+    def awaited(self) -> bool:
+        """Whether somebody waits for one."""
+        with self._lock:
+            return bool(self._waiting)
+
     def take(self, timeout: float, on_wait: Callable[[], None]) -> bool:
         """Take a place, in turn; False when none came in time."""
         with self._lock:

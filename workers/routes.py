@@ -146,7 +146,13 @@ class _Way:
             if error.cause not in _COULD_BE_A_PROXY:
                 raise
             raise _blame(passed) or error from None
-        return SshSession(wire, host, self.deadlines, lambda: _blame(passed))
+        return SshSession(
+            wire,
+            host,
+            deadlines=self.deadlines,
+            who_is_to_blame=lambda: _blame(passed),
+            observed_keys=self.observed,
+        )
 
 
 def _blame(passed: tuple[tuple[Tunnel, Wire], ...]) -> TransportError | None:

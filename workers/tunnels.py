@@ -204,17 +204,22 @@ class Tunnel:
         wire.close()
         return self.endpoint.error(Cause.CONNECTION_LOST, f"the connection was lost: {reason}")
 
-    def close_if_idle(self, before: float) -> float | None:
-        """Close the connection if nothing used it since ``before``; else when it was last used, or None."""
+    @property
+    def awaited(self) -> bool:
+        """Whether a host waits for a place."""
+        return self._places.awaited
+
+    def close_if_idle(self, seconds: float) -> bool:
+        """Close the connection if nothing has used it for so long; whether none is left open."""
         with self._lock:
             link = self._link
             if link is None:
-                return None
-            if link.wire.open_channels or self._last_used > before:
-                return time.monotonic() if link.wire.open_channels else self._last_used
+                return True
+            if link.wire.open_channels or time.monotonic() - self._last_used < seconds:
+                return False
             self._link = None
         link.wire.close()
-        return None
+        return True
 
     def close(self) -> None:
         """Close the connection; sessions that go over it are lost."""

@@ -181,6 +181,11 @@ class Channel:
         with self._changed:
             return bytes(self._errors)
 
+    @property
+    def closed(self) -> bool:
+        """Whether the owner has closed it."""
+        return self._closed
+
     # State; called with _changed held.
 
     def _over(self) -> bool:

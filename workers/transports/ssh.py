@@ -34,7 +34,7 @@ def _fabric_config() -> fabric.Config:
 
 
 class _HostKeyCheck(paramiko.MissingHostKeyPolicy):
-    """Accepts exactly the keys that the endpoint has; Fabric's client asks it between key exchange and login."""
+    """Accepts exactly the endpoint's keys; Fabric's client asks it between key exchange and login."""
 
     def __init__(self, endpoint: Endpoint, *, accept_unknown: bool, checked: Callable[[], None]) -> None:
         self._endpoint = endpoint
@@ -167,15 +167,26 @@ def _not_connected(
 
 
 class SshSession:
-    """A Session on one host over SSH."""
+    """A Session on one host over SSH.
+
+    Attributes:
+        observed_keys: host keys seen on the way, by name of host or proxy.
+    """
 
     def __init__(
-        self, wire: Wire, endpoint: Endpoint, deadlines: Deadlines, who_is_to_blame: WhoIsToBlame
+        self,
+        wire: Wire,
+        endpoint: Endpoint,
+        *,
+        deadlines: Deadlines,
+        who_is_to_blame: WhoIsToBlame,
+        observed_keys: dict[str, str],
     ) -> None:
         self._wire = wire
         self._endpoint = endpoint
         self._deadlines = deadlines
         self._who_is_to_blame = who_is_to_blame
+        self.observed_keys = observed_keys
 
     def start(self, command: str, *, stdin: bytes = b"", timeout: float = 15.0) -> "SshFollow":
         """Start ``command``; see Session."""
@@ -206,6 +217,11 @@ class SshSession:
             detail = f"refused to open a session: {error.reason or 'no reason given'}"
             raise self._endpoint.error(Cause.COMMAND, detail) from None
         raise self._endpoint.error(Cause.CONNECTION_LOST, f"no answer to a new session within {timeout:g} s")
+
+    @property
+    def in_use(self) -> bool:
+        """Whether a command's channel is still open."""
+        return self._wire.open_channels > 0
 
     def is_alive(self) -> bool:
         """Whether the connection is open, as far as is known without waiting."""

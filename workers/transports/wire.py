@@ -98,7 +98,7 @@ class _Channels(dict[int, Channel]):
     put = dict.__setitem__
 
     def values(self) -> Any:
-        """Nobody: paramiko would tell them of the end before it has cleared ``active``; ``run`` tells them."""
+        """Nobody: paramiko would tell them of the end before it clears ``active``; ``run`` tells them."""
         return ()
 
     def delete(self, number: int) -> None:
@@ -236,8 +236,8 @@ class Wire(paramiko.Transport):
 
     @property
     def open_channels(self) -> int:
-        """How many channels are open."""
-        return len(self._channels)
+        """How many channels their owners have not closed."""
+        return sum(not channel.closed for _, channel in list(self._channels.items()))
 
     @property
     def last_heard(self) -> float:
