@@ -28,8 +28,28 @@ TOOL_PACKAGES = {
 _NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 # Read-only or with a meaning of their own in one of the shells: setting them would break the runner.
 _RESERVED = frozenset(
-    "PATH IFS HOME PWD OLDPWD ENV PPID UID EUID OPTIND PS4 LINENO RANDOM BASH_ENV BASHOPTS SHELLOPTS"
-    " BASH_VERSINFO POSIXLY_CORRECT LD_PRELOAD LD_LIBRARY_PATH".split()
+    [
+        "PATH",
+        "IFS",
+        "HOME",
+        "PWD",
+        "OLDPWD",
+        "ENV",
+        "PPID",
+        "UID",
+        "EUID",
+        "OPTIND",
+        "PS4",
+        "LINENO",
+        "RANDOM",
+        "BASH_ENV",
+        "BASHOPTS",
+        "SHELLOPTS",
+        "BASH_VERSINFO",
+        "POSIXLY_CORRECT",
+        "LD_PRELOAD",
+        "LD_LIBRARY_PATH",
+    ]
 )
 _LARGEST_VALUE = 96 * 1024  # Linux gives one variable 128 KiB
 _LARGEST_ENVIRONMENT = 1024 * 1024
