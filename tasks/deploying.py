@@ -1,7 +1,7 @@
-"""Deploys to one host: ships the host script, follows it to its end, and finds it again when the link breaks."""
+"""Deploys to one host: ships the host script, follows it, and finds it again when the link breaks."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 
@@ -253,7 +253,7 @@ class Deployment:
         session: Session,
         invocation: driver.Invocation,
         *,
-        content: Iterator[bytes] = iter(()),
+        content: Iterable[bytes] = (),
         timeout: float | None = None,
     ) -> Iterator[Event]:
         """Run a short mode of the driver to its end, and give what it says."""

@@ -1,5 +1,6 @@
 """A host's job, made from its claim: what to do, with what, over which connections."""
 
+import time
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
@@ -59,7 +60,9 @@ class Jobs:
         claim = held.claim
         pins = self._pins(claim.target)
         if claim.kind == "verification":
-            return Verification(claim=claim, pins=pins, connections=self._connections)
+            return Verification(
+                claim=claim, pins=pins, connections=self._connections, timeout=self._settings.command_timeout
+            )
         try:
             return self._deployment(held, pins)
         except TransportError as error:
@@ -150,10 +153,17 @@ class Verification:
     claim: Claim
     pins: dict[str, str]
     connections: Connections
+    timeout: float
 
     def carry_out(self) -> HostResult:
         """Look at every stage of the way, and at what the host needs to have."""
-        return verify(self.claim.target, self.connections, self.pins)
+        return verify(
+            self.claim.target,
+            self.pins,
+            connect=self.connections.session,
+            clock=time.monotonic,
+            timeout=self.timeout,
+        )
 
     def rest_of_log(self) -> LogPart:
         """A verification prints nothing."""
