@@ -14,8 +14,9 @@ from tasks.actions.steps import Step, steps_of
 from tasks.deploying import Delivery, Deployment
 from tasks.holdings import Held
 from tasks.hostscript import driver
-from tasks.hostscript.bounded import BoundedLog, Masker
+from tasks.hostscript.bounded import BoundedLog
 from tasks.hostscript.compile import compile_script
+from tasks.hostscript.masking import Masker
 from tasks.outcomes import HostResult, Outcome
 from tasks.plan import Plan
 from tasks.record import keys
@@ -99,10 +100,14 @@ class Jobs:
             target=claim.target,
             pins=pins,
             delivery=Delivery(
-                where=where, steps=release.steps, script=release.script, environment=environment
+                where=where,
+                steps=release.steps,
+                script=release.script,
+                environment=environment,
+                masker=Masker(secrets.values()),
             ),
             connections=self._connections,
-            reporter=Reporter(held, self._writer, log=log, masker=Masker(secrets.values())),
+            reporter=Reporter(held, self._writer, log=log),
             settings=settings,
         )
 
