@@ -21,6 +21,7 @@ from tasks.hostscript.control import (
     PutDone,
     Refused,
     Status,
+    StepCause,
     Stopped,
 )
 from tasks.hostscript.masking import Masker
@@ -166,7 +167,7 @@ class Deployment:
             case Output(data=data):
                 self._print(masker.feed(data))
             case StepCause(detail=detail):
-                self._progress.apply(replace(event, detail=masker.line(detail)))
+                self._progress.apply(replace(event, detail=masker.text(detail)))
             case _:
                 self._print(masker.end())
                 self._progress.apply(event)

@@ -47,6 +47,12 @@ class Masker:
         held, self._held = self._held, b""
         return self._pattern.sub(MASK, held) if self._pattern is not None else held
 
+    def text(self, text: str) -> str:
+        """A text that stands by itself, masked."""
+        if self._pattern is None:
+            return text
+        return self._pattern.sub(MASK, text.encode("utf-8", "surrogateescape")).decode("utf-8", "replace")
+
     def _hold_from(self, buffer: bytes, position: int) -> int:
         """Where the first value begins that the end of ``buffer`` cuts short."""
         first = len(buffer)

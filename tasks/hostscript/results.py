@@ -60,6 +60,11 @@ class Progress:
         return tuple(self._results.values())
 
     @property
+    def status(self) -> Status | None:
+        """How the run stood on the host when its driver looked; None when it never said."""
+        return self._status
+
+    @property
     def current(self) -> int | None:
         """Index of the step that started and has not ended."""
         return self._current
