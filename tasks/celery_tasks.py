@@ -28,14 +28,14 @@ def deploy_host(self: Task, run_id: str, host: str) -> None:
     runtime().carry_out(run_id, "deployment", host, parent=self.request.id)
 
 
-@worker_ready.connect  # type: ignore[untyped-decorator]
+@worker_ready.connect
 def _begin(sender: Any, **_: Any) -> None:
     queues = sender.app.amqp.queues.consume_from
     pools = tuple(sorted(name.removeprefix(QUEUE_PREFIX) for name in queues))
     runtime().begin(name=sender.hostname, pools=pools, slots=sender.controller.concurrency)
 
 
-@worker_shutdown.connect  # type: ignore[untyped-decorator]
+@worker_shutdown.connect
 def _end(**_: Any) -> None:
     runtime().end()
 

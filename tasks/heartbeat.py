@@ -44,7 +44,7 @@ class Beat:
             self.presence.announce(
                 name=self.name, pool=pool, version=self.version, slots=self.slots, busy=self.holdings.busy
             )
-        interval = int(self.settings.sweep_seconds * 1000)
+        interval = int(self.settings.sweep_interval * 1000)
         if self.writer.redis.set(keys.SWEEP, self.name, nx=True, px=interval):
             self.sweep()
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import redis
 
 from config.causes import Cause
-from config.settings import Settings
+from config.settings import Settings, load_settings
 from tasks.advancing import Gatekeeper
 from tasks.dispatch import Dispatcher
 from tasks.heartbeat import Beat, Heartbeat
@@ -41,12 +41,12 @@ class Runtime:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        client = connect(settings.record_address)
-        self._writer = RecordWriter(client, ttl_seconds=settings.record_days * 86400)
+        client = connect(settings.record_url)
+        self._writer = RecordWriter(client, ttl_seconds=int(settings.record_ttl))
         self._reader = RecordReader(client)
         self._presence = Presence(client)
         self._holdings = Holdings()
-        self._queues = BrokerQueues(settings.redis_url.get_secret_value())
+        self._queues = BrokerQueues(settings.redis_url)
         self._jobs = Jobs(settings=settings, reader=self._reader, writer=self._writer)
         self._name = f"{socket.gethostname()}-{os.getpid()}"
         self._heartbeat: Heartbeat | None = None
@@ -154,4 +154,4 @@ def _version() -> str:
 @cache
 def runtime() -> Runtime:
     """This process's runtime, made at first use."""
-    return Runtime(Settings())
+    return Runtime(load_settings())

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import BinaryIO, cast
 
 CHUNK_BYTES = 256 * 1024
 
@@ -29,7 +29,7 @@ class Parcel:
     size: int
     sha256: str
     folder: bool
-    content: IO[bytes]
+    content: BinaryIO
 
     def chunks(self) -> Iterator[bytes]:
         """The bytes, from the beginning."""
@@ -54,13 +54,15 @@ def parcel(source: str) -> Iterator[Parcel]:
     except OSError as error:
         raise SourceError(f"{source}: {error.strerror or error}") from None
     with content:
-        digest = hashlib.file_digest(content, "sha256").hexdigest()
-        size = content.seek(0, 2)
-        yield Parcel(size=size, sha256=digest, folder=path.is_dir(), content=content)
+        digest, size = hashlib.sha256(), 0
+        while chunk := content.read(CHUNK_BYTES):
+            digest.update(chunk)
+            size += len(chunk)
+        yield Parcel(size=size, sha256=digest.hexdigest(), folder=path.is_dir(), content=content)
 
 
-def _packed(folder: Path) -> IO[bytes]:
-    packed = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
+def _packed(folder: Path) -> BinaryIO:
+    packed = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115 - the caller closes it
     with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for path in sorted(folder.rglob("*")):
             archive.add(path, arcname=str(path.relative_to(folder)), recursive=False, filter=_anonymous)

@@ -8,8 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-from redis import Redis
+from typing import TYPE_CHECKING
 
 from tasks.record.connection import connect
 from tasks.record.presence import Presence
@@ -17,6 +16,9 @@ from tasks.record.reading import RecordReader
 from tasks.record.store import RecordWriter
 from workers.embedded_redis import EmbeddedRedis
 from workers.supervisor import worker_command
+
+if TYPE_CHECKING:
+    from redis import Redis
 
 START_SECONDS = 30.0
 _ROOT = Path(__file__).resolve().parents[2]
@@ -76,7 +78,7 @@ class Site:
         )
 
     def wait_for(self, condition: Callable[[], bool], what: str, seconds: float = START_SECONDS) -> None:
-        """Wait until something that other processes bring about is true; fail loudly when it isn't in time."""
+        """Wait until other processes have brought something about; fail loudly when it isn't in time."""
         deadline = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > deadline:
