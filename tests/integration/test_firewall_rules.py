@@ -24,7 +24,9 @@ def _nft() -> str:
     return str(path)
 
 
-@pytest.mark.parametrize("addresses", [[], ["198.51.100.7", "198.51.100.0/24", "2001:db8::7"], ["0.0.0.0/0", "::/0"]])
+@pytest.mark.parametrize(
+    "addresses", [[], ["198.51.100.7", "198.51.100.0/24", "2001:db8::7"], ["0.0.0.0/0", "::/0"]]
+)
 @pytest.mark.parametrize("pool", ["official", "a-b.c", "1" * 128])
 def test_nft_accepts_the_rules(nft: str, addresses: list[str], pool: str) -> None:
     fleet = Fleet.model_validate(
@@ -51,6 +53,11 @@ def test_nft_accepts_the_rules(nft: str, addresses: list[str], pool: str) -> Non
     assert len(rules) == 5
     for machine in rules:
         done = subprocess.run(
-            [nft, "-c", "-f", "-"], input=machine.text, capture_output=True, text=True, check=False, timeout=20
+            [nft, "-c", "-f", "-"],
+            input=machine.text,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=20,
         )
         assert done.returncode == 0, done.stderr + machine.text

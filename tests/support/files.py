@@ -47,7 +47,7 @@ actions:
 rollout:
   batches: [1, 25%, 100%]
   max_failed: 0
-"""
+"""  # noqa: E501 - as the design has it
 
 
 def written(folder: Path, name: str, text: str) -> Path:

@@ -28,6 +28,26 @@ clusters:
 """
 
 
+ALL_PROBLEMS = """\
+fleet.yaml:2:20: pools.official.kind: expected one of official, self-hosted, found "offcial"; did you mean "official"?
+fleet.yaml:3:3: pools.bad name: expected a name of letters, digits, _, . and - that starts with a letter or digit (at most 128), found "bad name"
+fleet.yaml:4:3: pools.official: expected each key once, found it a second time (first at 2:3)
+fleet.yaml:6:11: credentials.deploy: expected a key_file, a password or both, found neither
+fleet.yaml:7:13: credentials.y.user: expected some text, found the number 12; write it in quotes: "12"
+fleet.yaml:7:27: credentials.y.key_file: expected some text, found the number 1.1; write it in quotes: "1.10"
+fleet.yaml:9:33: proxies.bastion.address: expected an IPv4 or IPv6 address or a host name, found "203.0.113.300"
+fleet.yaml:9:63: proxies.bastion.prot: expected one of the keys os, address, port, credential, proxy, host_key, max_channels, addresses, found "prot"; did you mean "port"?
+fleet.yaml:13:11: clusters.web.pool: expected a pool that is declared under pools, found "offical"; did you mean "official"?
+fleet.yaml:16:14: clusters.web.hosts.web-1.address: expected an IPv4 or IPv6 address or a host name, found "10.0.0.11:22"; the port has its own key
+fleet.yaml:17:41: clusters.web.hosts.web-2.port: expected a port from 1 to 65535, found the number 70000
+fleet.yaml:17:52: clusters.web.hosts.web-2.os: expected linux, the os of cluster "web", found "windows"; put the host into another cluster
+fleet.yaml:18:14: clusters.web.hosts.web-3: expected an address, or a mapping with an address and what is special, found the number 3
+fleet.yaml:19:3: clusters.desk.os: expected one of linux, windows, found no such key
+fleet.yaml:21:12: clusters.desk.hosts: expected a mapping from host names to addresses or hosts, found a list
+fleet.yaml:22:3: clusters.gone: expected a mapping with os, pool, credential, proxy, port, become, winrm, work_directory and hosts, found nothing
+"""  # noqa: E501 - as people read them
+
+
 def refused(folder: Path, text: str) -> list[str]:
     """The lines of the error, without the folder."""
     path = written(folder, "fleet.yaml", text)
@@ -88,41 +108,17 @@ def test_all_problems_of_a_file_are_listed_at_once_with_their_places(tmp_path: P
             hosts: [a]
           gone:
         """)
-    assert refused(tmp_path, text) == [
-        'fleet.yaml:2:20: pools.official.kind: expected one of official, self-hosted, found "offcial"; '
-        'did you mean "official"?',
-        "fleet.yaml:3:3: pools.bad name: expected a name of letters, digits, _, . and - that starts with a "
-        'letter or digit (at most 128), found "bad name"',
-        "fleet.yaml:4:3: pools.official: expected each key once, found it a second time (first at 2:3)",
-        "fleet.yaml:6:11: credentials.deploy: expected a key_file, a password or both, found neither",
-        'fleet.yaml:7:13: credentials.y.user: expected some text, found the number 12; write it in quotes: "12"',
-        "fleet.yaml:7:27: credentials.y.key_file: expected some text, found the number 1.1; write it in quotes: "
-        '"1.10"',
-        "fleet.yaml:9:33: proxies.bastion.address: expected an IPv4 or IPv6 address or a host name, "
-        'found "203.0.113.300"',
-        "fleet.yaml:9:63: proxies.bastion.prot: expected one of the keys os, address, port, credential, proxy, "
-        'host_key, max_channels, addresses, found "prot"; did you mean "port"?',
-        "fleet.yaml:13:11: clusters.web.pool: expected a pool that is declared under pools, "
-        'found "offical"; did you mean "official"?',
-        "fleet.yaml:16:14: clusters.web.hosts.web-1.address: expected an IPv4 or IPv6 address or a host name, "
-        'found "10.0.0.11:22"; the port has its own key',
-        "fleet.yaml:17:41: clusters.web.hosts.web-2.port: expected a port from 1 to 65535, found the number 70000",
-        'fleet.yaml:17:52: clusters.web.hosts.web-2.os: expected linux, the os of cluster "web", '
-        'found "windows"; put the host into another cluster',
-        "fleet.yaml:18:14: clusters.web.hosts.web-3: expected an address, or a mapping with an address and "
-        "what is special, found the number 3",
-        "fleet.yaml:19:3: clusters.desk.os: expected one of linux, windows, found no such key",
-        "fleet.yaml:21:12: clusters.desk.hosts: expected a mapping from host names to addresses or hosts, "
-        "found a list",
-        "fleet.yaml:22:3: clusters.gone: expected a mapping with os, pool, credential, proxy, port, become, "
-        "winrm, work_directory and hosts, found nothing",
-    ]
+    assert refused(tmp_path, text) == ALL_PROBLEMS.splitlines()
 
 
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ("pool: official", "pool: nowhere", "clusters.web.pool: expected a pool that is declared under pools"),
+        (
+            "pool: official",
+            "pool: nowhere",
+            "clusters.web.pool: expected a pool that is declared under pools",
+        ),
         ("credential: deploy\n", "credential: deplyo\n", 'found "deplyo"; did you mean "deploy"?'),
         ("web-1: 10.0.0.11", "web-1: {address: a, proxy: bastian}", 'did you mean "bastion"?'),
         (
@@ -138,17 +134,31 @@ def test_all_problems_of_a_file_are_listed_at_once_with_their_places(tmp_path: P
         (
             "web-1: 10.0.0.11",
             "web-1: {address: a, proxy: winproxy}",
-            "clusters.web.hosts.web-1.forward_port: expected the port of the Windows proxy "
-            '"winproxy" that is forwarded to this host, found none',
+            (
+                "clusters.web.hosts.web-1.forward_port: expected the port of the Windows proxy "
+                '"winproxy" that is forwarded to this host, found none'
+            ),
         ),
         ("web-1: 10.0.0.11", "web-1: {address: a, forward_port: 1}", "behind a Windows proxy only"),
         ("web-1: 10.0.0.11", "web: 10.0.0.11", 'found "web", which is also a cluster'),
         ("web-1: 10.0.0.11", "bastion: 10.0.0.11", 'found "bastion", which is also a proxy'),
-        ("web-1: 10.0.0.11", "web-1: 10.0.0.11\n      web-1: 10.0.0.12", "found it a second time (first at 12:7)"),
+        (
+            "web-1: 10.0.0.11",
+            "web-1: 10.0.0.11\n      web-1: 10.0.0.12",
+            "found it a second time (first at 12:7)",
+        ),
         ("os: linux\n    pool", "os: linux\n    winrm: {}\n    pool", "expected winrm at Windows hosts only"),
-        ("os: linux\n    pool", "os: windows\n    become: true\n    pool", "expected no become in a Windows cluster"),
+        (
+            "os: linux\n    pool",
+            "os: windows\n    become: true\n    pool",
+            "expected no become in a Windows cluster",
+        ),
         ("credential: deploy}", "credential: deploy, max_channels: 0}", "expected a whole number from 1 up"),
-        ("key_file: k", "passphrase: {env: A}, password: {env: P}", "expected a key_file that the passphrase opens"),
+        (
+            "key_file: k",
+            "passphrase: {env: A}, password: {env: P}",
+            "expected a key_file that the passphrase opens",
+        ),
         ("web-1: 10.0.0.11", "web-1: '[::1]'", "an IPv6 address stands without brackets"),
         ("web-1: 10.0.0.11", "web-1: u@h", "the user belongs into a credential"),
         ("web-1: 10.0.0.11", "web-1: 10.0.0", "expected an IPv4 or IPv6 address or a host name"),
@@ -170,7 +180,9 @@ def test_one_mistake_is_one_problem(tmp_path: Path, old: str, new: str, expected
     assert expected in line
 
 
-@pytest.mark.parametrize("address", ["10.0.0.1", "fd00::1", "fe80::1%eth0", "web-1", "a.b.example.", "x_y.local"])
+@pytest.mark.parametrize(
+    "address", ["10.0.0.1", "fd00::1", "fe80::1%eth0", "web-1", "a.b.example.", "x_y.local"]
+)
 def test_addresses_of_every_kind_are_accepted(tmp_path: Path, address: str) -> None:
     text = SMALL.replace("web-1: 10.0.0.11", f"web-1: {address}")
     host = load_fleet(written(tmp_path, "fleet.yaml", text)).clusters["web"].hosts["web-1"]
@@ -179,10 +191,9 @@ def test_addresses_of_every_kind_are_accepted(tmp_path: Path, address: str) -> N
 
 def test_a_host_in_two_clusters_is_refused_where_it_stands_the_second_time(tmp_path: Path) -> None:
     text = SMALL + "  db: {os: linux, pool: official, credential: deploy, hosts: {web-1: 10.0.0.11}}\n"
-    assert refused(tmp_path, text) == [
-        "fleet.yaml:13:63: clusters.db.hosts.web-1: expected a name of its own, "
-        'found "web-1", which is also a host of cluster "web"'
-    ]
+    (line,) = refused(tmp_path, text)
+    assert line.startswith("fleet.yaml:13:63: clusters.db.hosts.web-1: expected a name of its own, found")
+    assert line.endswith('which is also a host of cluster "web"')
 
 
 def test_a_proxy_that_needs_itself_through_others_is_refused_once(tmp_path: Path) -> None:
@@ -195,14 +206,17 @@ def test_a_proxy_that_needs_itself_through_others_is_refused_once(tmp_path: Path
         "  e: {os: linux, address: e, credential: deploy, proxy: e}\n"
         "  winproxy",
     )
+    wrong = "expected a way that ends, found a proxy that needs itself"
     assert refused(tmp_path, text) == [
-        "fleet.yaml:5:57: proxies.a.proxy: expected a way that ends, found a proxy that needs itself: a > b > c > a",
-        "fleet.yaml:9:57: proxies.e.proxy: expected a way that ends, found a proxy that needs itself: e > e",
+        f"fleet.yaml:5:57: proxies.a.proxy: {wrong}: a > b > c > a",
+        f"fleet.yaml:9:57: proxies.e.proxy: {wrong}: e > e",
     ]
 
 
 def test_a_windows_proxy_in_front_of_a_proxy_is_refused(tmp_path: Path) -> None:
-    text = SMALL.replace("credential: deploy}\n  winproxy", "credential: deploy, proxy: winproxy}\n  winproxy")
+    text = SMALL.replace(
+        "credential: deploy}\n  winproxy", "credential: deploy, proxy: winproxy}\n  winproxy"
+    )
     (line,) = refused(tmp_path, text)
     assert 'expected a Linux proxy in front of a proxy, found the Windows proxy "winproxy"' in line
 
@@ -210,10 +224,14 @@ def test_a_windows_proxy_in_front_of_a_proxy_is_refused(tmp_path: Path) -> None:
 def test_two_hosts_on_one_forwarded_port_are_refused(tmp_path: Path) -> None:
     text = DESIGN_FLEET + "      desk-2: {address: 10.0.1.22, forward_port: 15986}\n"
     (line,) = refused(tmp_path, text)
-    assert 'desk-2.forward_port: expected a port of its own, found 15986, which "winproxy" forwards to' in line
+    assert (
+        'desk-2.forward_port: expected a port of its own, found 15986, which "winproxy" forwards to' in line
+    )
 
 
-@pytest.mark.parametrize("value", ["hunter2", "{env: hunter 2}", "{env: hunter2, fiel: x}", "[hunter2]", "12345678"])
+@pytest.mark.parametrize(
+    "value", ["hunter2", "{env: hunter 2}", "{env: hunter2, fiel: x}", "[hunter2]", "12345678"]
+)
 def test_a_password_in_clear_is_refused_and_not_repeated(tmp_path: Path, value: str) -> None:
     text = SMALL.replace("key_file: k", f"password: {value}")
     lines = refused(tmp_path, text)
@@ -231,7 +249,10 @@ def test_a_fleet_without_credentials_lists_a_cluster_once_for_all_its_hosts(tmp_
     ("content", "expected"),
     [
         (b"", ":1:1: expected a mapping with pools, credentials, proxies and clusters, found nothing"),
-        (b"# nothing\n", ":1:1: expected a mapping with pools, credentials, proxies and clusters, found nothing"),
+        (
+            b"# nothing\n",
+            ":1:1: expected a mapping with pools, credentials, proxies and clusters, found nothing",
+        ),
         (b"- a\n", ":1:1: expected a mapping with pools, credentials, proxies and clusters, found a list"),
         (b"fleet\n", ':1:1: expected a mapping with pools, credentials, proxies and clusters, found "fleet"'),
         (b"pools:\n  a\xff: 1\n", ":2:4: expected UTF-8 text, found the byte 0xff; save the file as UTF-8"),
@@ -262,7 +283,9 @@ def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
 
 def test_a_missing_file_is_named_with_a_near_one(tmp_path: Path) -> None:
     written(tmp_path, "fleet.yaml", SMALL)
-    with pytest.raises(InvalidFileError, match=r"flet\.yaml: expected a file, found none of this name; did you mean"):
+    with pytest.raises(
+        InvalidFileError, match=r"flet\.yaml: expected a file, found none of this name; did you mean"
+    ):
         load_fleet(tmp_path / "flet.yaml")
 
 
@@ -283,10 +306,9 @@ def test_aliases_stand_for_what_they_name(tmp_path: Path) -> None:
 
 
 @given(st.text())
-def test_any_text_is_data_or_a_syntax_error(text: str) -> None:
+def test_any_text_is_data_or_a_syntax_error_with_a_place(text: str) -> None:
     try:
-        document = read_yaml(text)
+        place = read_yaml(text).place(("anything", 0))
     except YamlSyntaxError as error:
-        assert error.place >= (1, 1)
-    else:
-        assert document.place(("anything", 0)) >= (1, 1)
+        place = error.place
+    assert place >= (1, 1)

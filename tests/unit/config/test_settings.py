@@ -18,7 +18,10 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_defaults_are_those_of_the_design() -> None:
     settings = load_settings()
-    assert (settings.redis_url, settings.record_url) == ("redis://127.0.0.1:6379/0", "redis://127.0.0.1:6379/1")
+    assert (settings.redis_url, settings.record_url) == (
+        "redis://127.0.0.1:6379/0",
+        "redis://127.0.0.1:6379/1",
+    )
     assert settings.record_ttl == 92 * 24 * 3600
     assert settings.verification_ttl == 24 * 3600
     assert settings.log_head_bytes == settings.log_tail_bytes == 65536
@@ -64,7 +67,9 @@ def test_one_database_for_broker_and_record_is_refused(monkeypatch: pytest.Monke
 
 
 def test_no_password_is_shown() -> None:
-    settings = Settings(redis_url="redis://u:hunter2@h:1/0?password=hunter2", record_url="redis://:hunter2@h:1/2")
+    settings = Settings(
+        redis_url="redis://u:hunter2@h:1/0?password=hunter2", record_url="redis://:hunter2@h:1/2"
+    )
     assert settings.masked_redis_url == "redis://u:***@h:1/0?password=***"
     assert settings.masked_record_url == "redis://:***@h:1/2"
     assert "hunter2" not in repr(settings) + str(settings)

@@ -39,7 +39,8 @@ def test_what_can_not_be_filled_in_is_an_error_of_the_input(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["{{ a.__class__ }}", "{{ ().__class__.__bases__ }}", "{{ a.__init__.__globals__ }}", "{{ cycler }}"]
+    "text",
+    ["{{ a.__class__ }}", "{{ ().__class__.__bases__ }}", "{{ a.__init__.__globals__ }}", "{{ cycler }}"],
 )
 def test_a_template_can_not_leave_its_box(text: str) -> None:
     with pytest.raises(TemplateFieldError):

@@ -8,7 +8,9 @@ from config.errors import BadInputError
 from tasks.batches import failure_limit, split_batches
 
 SIZES = st.lists(
-    st.one_of(st.integers(1, 50), st.integers(1, 100).map(lambda number: f"{number}%")), min_size=1, max_size=8
+    st.one_of(st.integers(1, 50), st.integers(1, 100).map(lambda number: f"{number}%")),
+    min_size=1,
+    max_size=8,
 )
 
 
@@ -49,7 +51,8 @@ def test_sizes_are_as_promised_and_the_last_repeats(total: int, sizes: list[int 
     found = lengths(total, sizes)
     promised = [sizes[min(index, len(sizes) - 1)] for index in range(len(found))]
     wanted = [
-        max(1, int(size.removesuffix("%")) * total // 100) if isinstance(size, str) else size for size in promised
+        max(1, int(size.removesuffix("%")) * total // 100) if isinstance(size, str) else size
+        for size in promised
     ]
     assert found[:-1] == wanted[:-1]
     assert 0 < found[-1] <= wanted[-1]

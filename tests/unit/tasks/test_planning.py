@@ -127,7 +127,13 @@ def test_a_forwarded_host_keeps_its_own_address() -> None:
     ("winrm", "port"), [({}, 5986), ({"scheme": "https"}, 5986), ({"scheme": "http"}, 5985)]
 )
 def test_windows_hosts_have_the_port_of_their_scheme(winrm: dict[str, str], port: int) -> None:
-    cluster = {"os": "windows", "pool": "official", "credential": "root", "winrm": winrm, "hosts": {"w": "10.0.0.1"}}
+    cluster = {
+        "os": "windows",
+        "pool": "official",
+        "credential": "root",
+        "winrm": winrm,
+        "hosts": {"w": "10.0.0.1"},
+    }
     assert resolve_target(fleet_of(clusters={"desk": cluster}), "w").port == port
 
 
@@ -196,7 +202,9 @@ def test_a_verification_may_span_pools() -> None:
     assert {host.pool for host in plan.hosts.values()} == {"official", "frankfurt"}
 
 
-@pytest.mark.parametrize(("targets", "reason"), [([], "no target was named"), (["empty"], "empty has no hosts")])
+@pytest.mark.parametrize(
+    ("targets", "reason"), [([], "no target was named"), (["empty"], "empty has no hosts")]
+)
 def test_nothing_to_do_is_refused(targets: list[str], reason: str) -> None:
     with pytest.raises(BadInputError, match=reason):
         plan_verification(fleet_of(), targets)
