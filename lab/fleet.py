@@ -17,7 +17,7 @@ SMALLEST_FLEET: Final = 6
 USER: Final = "deploy"
 PROXY_USER: Final = "jump"
 SELF_HOSTED_POOL: Final = "frankfurt"
-PASSPHRASE_VARIABLE: Final = "FRANKFURT_PASSPHRASE"  # noqa: S105 - the variable's name
+PASSWORD_VARIABLE: Final = "FRANKFURT_PASSWORD"  # noqa: S105 - the variable's name
 
 _PROXY_PUBLIC: Final = "127.10.0.250"
 _PROXY_PRIVATE: Final = "127.20.0.250"
@@ -30,7 +30,7 @@ class LabFleet:
 
     Loopback has no segments, so a private host tells callers apart by their address: it takes
     connections from the proxy alone. The self-hosted pool's worker has the same address as everyone's,
-    so what sets it apart is what it has: only it knows the passphrase of the key to its hosts.
+    so what sets it apart is what it knows: the password of its hosts is in its environment alone.
 
     Attributes:
         directory: everything that the lab writes lies below it.
@@ -77,11 +77,10 @@ def make_fleet(directory: Path, count: int) -> LabFleet:
     """
     if count < SMALLEST_FLEET:
         raise ValueError(f"a lab needs at least {SMALLEST_FLEET} hosts to show every route, not {count}")
-    passphrase = secrets.token_urlsafe(24)
+    password = secrets.token_urlsafe(24)
     maker = _Maker(directory)
     official = make_key(directory / "keys" / "official")
     jump = make_key(directory / "keys" / "jump")
-    plant_key = make_key(directory / "keys" / SELF_HOSTED_POOL, passphrase=passphrase)
     plants, privates = count // 4, count // 3
     directs = count - plants - privates
     fleet = LabFleet(
@@ -93,12 +92,12 @@ def make_fleet(directory: Path, count: int) -> LabFleet:
             for n in range(directs + 1, directs + privates + 1)
         ),
         plant=tuple(
-            maker.host(f"plant-{n}", _address(30, n), plant_key, peers=frozenset({_WORKERS}))
+            maker.host(f"plant-{n}", _address(30, n), password=password, peers=frozenset({_WORKERS}))
             for n in range(1, plants + 1)
         ),
         host_keys=maker.host_keys,
     )
-    _write_private(fleet.self_hosted_environment, f"{PASSPHRASE_VARIABLE}={passphrase}\n")
+    _write_private(fleet.self_hosted_environment, f"{PASSWORD_VARIABLE}={password}\n")
     return fleet
 
 
@@ -126,8 +125,9 @@ class _Maker:
         self,
         name: str,
         address: str,
-        authorized_key: str,
+        authorized_key: str | None = None,
         *,
+        password: str | None = None,
         user: str = USER,
         peers: frozenset[str] = frozenset(),
         forwards_from: str | None = None,
@@ -143,6 +143,7 @@ class _Maker:
             host_key=host_key,
             user=user,
             authorized_key=authorized_key,
+            password=password,
             peers=peers,
             forwards_from=forwards_from,
         )
@@ -168,11 +169,7 @@ def _fleet_document(fleet: LabFleet, ports: Mapping[str, int]) -> dict[str, Any]
         "credentials": {
             "official": {"user": USER, "key_file": str(keys / "official")},
             "jump": {"user": PROXY_USER, "key_file": str(keys / "jump")},
-            SELF_HOSTED_POOL: {
-                "user": USER,
-                "key_file": str(keys / SELF_HOSTED_POOL),
-                "passphrase": {"env": PASSPHRASE_VARIABLE},
-            },
+            SELF_HOSTED_POOL: {"user": USER, "password": {"env": PASSWORD_VARIABLE}},
         },
         "proxies": {"bastion": {"os": "linux", **entry(fleet.proxy), "credential": "jump"}},
         "clusters": {
