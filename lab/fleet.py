@@ -1,17 +1,15 @@
 """What the lab's fleet looks like, and the files that tell Longshore about it."""
 
-import io
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from ruamel.yaml import YAML
-
 from lab.keys import make_key
 from lab.package import NAME, Package
 from lab.ssh_hosts import StandInHost
+from lab.yaml_file import write_yaml
 
 SMALLEST_FLEET: Final = 6
 USER: Final = "deploy"
@@ -110,8 +108,8 @@ def write_files(fleet: LabFleet, ports: Mapping[str, int], package: Package, pac
         package: the release that the application deploys unless told otherwise.
         package_url: address of the package server.
     """
-    _write_yaml(fleet.fleet_file, _fleet_document(fleet, ports))
-    _write_yaml(fleet.application_file, _application_document(package, package_url))
+    write_yaml(fleet.fleet_file, _fleet_document(fleet, ports))
+    write_yaml(fleet.application_file, _application_document(package, package_url))
 
 
 class _Maker:
@@ -214,15 +212,6 @@ def _application_document(package: Package, package_url: str) -> dict[str, Any]:
         ],
         "rollout": {"batches": [1, "25%", "100%"], "max_failed": 0},
     }
-
-
-def _write_yaml(path: Path, document: dict[str, Any]) -> None:
-    yaml = YAML()
-    yaml.width = 120
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    text = io.StringIO()
-    yaml.dump(document, text)
-    path.write_text(text.getvalue())
 
 
 def _write_private(path: Path, text: str) -> None:
