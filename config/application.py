@@ -2,13 +2,28 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from config.fleet import Become, SecretReference
-from config.values import CountOrPercent, Name, Seconds, Value
+from config.values import BatchSize, CountOrPercent, Name, Seconds, Text, Value, Words
 
-ParameterName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+ParameterName = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$"),
+    Words(expected="a name of letters, digits and _ that doesn't start with a digit"),
+]
+Status = Annotated[int, Field(ge=100, le=599, strict=True), Words(expected="an HTTP status from 100 to 599")]
 ACTION_KINDS = ("run", "fetch", "upload", "unpack", "link", "service", "check")
+CHECK_KINDS = ("http", "tcp", "command")
+
+
+def _found(value: Value, kinds: tuple[str, ...]) -> str:
+    found = [kind for kind in kinds if getattr(value, kind) is not None]
+    return ", found " + (" and ".join(found) or "none of them")
+
+
+def _form_of_become(value: Any) -> str:
+    return "flag" if value is False else "user"
 
 
 class Parameter(Value):
@@ -24,14 +39,30 @@ class Parameter(Value):
     default: str | None = None
     secret: SecretReference | None = None
 
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        ways = [
+            way
+            for way, there in (
+                ("required", self.required),
+                ("default", self.default is not None),
+                ("secret", self.secret is not None),
+            )
+            if there
+        ]
+        if len(ways) != 1:
+            found = " and ".join(ways) or "none of them"
+            raise ValueError(f"expected exactly one of required: true, default and secret, found {found}")
+        return self
+
 
 class Fetch(Value):
     """The host pulls a file by itself; the checksum is checked before it is put in place."""
 
-    url: str
-    to: str
-    sha256: str
-    mode: str = "0644"
+    url: Text
+    to: Text
+    sha256: Text
+    mode: Text = "0644"
 
 
 class Upload(Value):
@@ -42,24 +73,24 @@ class Upload(Value):
         sha256: expected checksum of a file.
     """
 
-    source: str = Field(alias="from")
-    to: str
-    sha256: str | None = None
-    mode: str | None = None
+    source: Text = Field(alias="from")
+    to: Text
+    sha256: Text | None = None
+    mode: Text | None = None
 
 
 class Unpack(Value):
     """A tar (plain, gz, xz, bz2, zst) or zip archive that is on the host, into a folder."""
 
-    archive: str
-    to: str
+    archive: Text
+    to: Text
 
 
 class Link(Value):
     """A symbolic link, switched atomically."""
 
-    link: str = Field(alias="from")
-    to: str
+    link: Text = Field(alias="from")
+    to: Text
 
 
 class Service(Value):
@@ -69,25 +100,33 @@ class Service(Value):
         command: run with the state's verb as its argument, in place of systemctl.
     """
 
-    name: str
+    name: Text
     state: Literal["started", "stopped", "restarted", "reloaded", "enabled", "disabled"]
-    command: str | None = None
+    command: Text | None = None
 
 
 class Check(Value):
-    """Something that must come true within a time; exactly one of http, tcp and command."""
+    """Something that must come true within a time; exactly one of http, tcp and command.
 
-    http: str | None = None
-    tcp: str | None = None
-    command: str | None = None
-    status: int = 200
+    Attributes:
+        http: URL that must answer with ``status``.
+        tcp: ``host:port`` that must accept a connection.
+        command: shell command that must succeed.
+        within: seconds until it counts as failed.
+        every: seconds between two tries.
+    """
+
+    http: Text | None = None
+    tcp: Text | None = None
+    command: Text | None = None
+    status: Status = 200
     within: Seconds = 30.0
     every: Seconds = 1.0
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
         if sum(kind is not None for kind in (self.http, self.tcp, self.command)) != 1:
-            raise ValueError("expected exactly one of http, tcp and command")
+            raise ValueError("expected exactly one of http, tcp and command" + _found(self, CHECK_KINDS))
         return self
 
 
@@ -99,30 +138,40 @@ class Action(Value):
         directory: where it runs (``in`` in the file).
         timeout: seconds until its process group is ended.
         when: a shell test; the step is skipped where it fails.
+        become: another user than the cluster's; False means the login's own user.
         keep_going: its failure doesn't end the host's deployment.
         idempotent: it may run again when its end is unknown.
     """
 
-    run: str | None = None
+    run: Text | None = None
     fetch: Fetch | None = None
     upload: Upload | None = None
     unpack: Unpack | None = None
     link: Link | None = None
     service: Service | None = None
     check: Check | None = None
-    name: str | None = None
-    directory: str | None = Field(default=None, alias="in")
-    env: dict[ParameterName, str] = {}
+    name: Text | None = None
+    directory: Text | None = Field(default=None, alias="in")
+    env: dict[ParameterName, str] = Field(default_factory=dict)
     timeout: Seconds = 600.0
-    become: Become | bool | None = None
-    when: str | None = None
+    become: (
+        Annotated[
+            Annotated[Become, Tag("user")] | Annotated[bool, Tag("flag")],
+            Discriminator(_form_of_become),
+            Words(expected="true, false or the name of a user"),
+        ]
+        | None
+    ) = None
+    when: Text | None = None
     keep_going: bool = False
     idempotent: bool = False
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
         if sum(getattr(self, kind) is not None for kind in ACTION_KINDS) != 1:
-            raise ValueError("expected exactly one of " + ", ".join(ACTION_KINDS))
+            raise ValueError(
+                f"expected exactly one of {', '.join(ACTION_KINDS)}" + _found(self, ACTION_KINDS)
+            )
         return self
 
     @property
@@ -144,7 +193,11 @@ class Rollout(Value):
         max_failed: more failed hosts than this, over the whole run, stop it.
     """
 
-    batches: tuple[CountOrPercent, ...] = ("100%",)
+    batches: Annotated[
+        tuple[BatchSize, ...],
+        Field(min_length=1),
+        Words(expected="a list of one or more sizes, such as [1, 25%, 100%]"),
+    ] = ("100%",)
     max_failed: CountOrPercent = 0
 
 
@@ -152,6 +205,8 @@ class Application(Value):
     """Everything that is declared in an application file."""
 
     application: Name
-    parameters: dict[ParameterName, Parameter] = {}
-    actions: tuple[Action, ...] = Field(min_length=1)
+    parameters: dict[ParameterName, Parameter] = Field(default_factory=dict)
+    actions: Annotated[
+        tuple[Action, ...], Field(min_length=1), Words(expected="a list of one or more actions")
+    ]
     rollout: Rollout = Rollout()

@@ -1,12 +1,37 @@
 """The fleet: pools, credentials by reference, proxies, clusters and hosts."""
 
-from typing import Literal, Self
+from ipaddress import ip_network
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from config.values import Name, Port, Value
+from config.values import Address, Name, Port, Text, Value, Words
 
 OperatingSystem = Literal["linux", "windows"]
+HostKeys = Annotated[
+    tuple[
+        Annotated[
+            str,
+            Field(pattern=r"^[a-z0-9@.-]+ [A-Za-z0-9+/]+={0,2}$"),
+            Words(expected='a public key as "ssh-ed25519 AAAA...", as in known_hosts without the host name'),
+        ],
+        ...,
+    ],
+    Words(expected='a list of public keys, each "ssh-ed25519 AAAA..."'),
+]
+
+
+def _network(value: str) -> str:
+    try:
+        ip_network(value)
+    except ValueError:
+        raise ValueError("expected an IP address or a network such as 198.51.100.0/24") from None
+    return value
+
+
+Network = Annotated[
+    str, AfterValidator(_network), Words(expected="an IP address or a network such as 198.51.100.0/24")
+]
 
 
 class SecretReference(Value):
@@ -17,8 +42,15 @@ class SecretReference(Value):
         file: path of a file on the worker's machine; one trailing newline is dropped.
     """
 
-    env: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
-    file: str | None = Field(default=None, min_length=1)
+    env: (
+        Annotated[
+            str,
+            Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$"),
+            Words(expected="the name of an environment variable"),
+        ]
+        | None
+    ) = None
+    file: Text | None = None
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
@@ -37,16 +69,32 @@ class Credential(Value):
         password: reference to a password.
     """
 
-    user: str = Field(min_length=1)
-    key_file: str | None = None
+    user: Text
+    key_file: Text | None = None
     passphrase: SecretReference | None = None
     password: SecretReference | None = None
 
+    @model_validator(mode="after")
+    def _some_way_in(self) -> Self:
+        if self.key_file is None and self.password is None:
+            raise ValueError("expected a key_file, a password or both, found neither")
+        if self.passphrase is not None and self.key_file is None:
+            raise ValueError("expected a key_file that the passphrase opens, found none")
+        return self
+
 
 class Pool(Value):
-    """Where deployment physically executes: a set of workers behind one queue."""
+    """Where deployment physically executes: a set of workers behind one queue.
+
+    Attributes:
+        addresses: where its workers' connections come from, as hosts and proxies see them; used for
+            firewall rules alone.
+    """
 
     kind: Literal["official", "self-hosted"]
+    addresses: Annotated[
+        tuple[Network, ...], Words(expected="a list of IP addresses and networks such as [198.51.100.7]")
+    ] = ()
 
 
 class Proxy(Value):
@@ -59,35 +107,61 @@ class Proxy(Value):
     """
 
     os: OperatingSystem
-    address: str
+    address: Address
     port: Port | None = None
     credential: Name | None = None
     proxy: Name | None = None
-    host_key: tuple[str, ...] = ()
-    max_channels: int = Field(default=64, ge=1)
+    host_key: HostKeys = ()
+    max_channels: Annotated[int, Field(ge=1, strict=True), Words(expected="a whole number from 1 up")] = 64
 
 
 class Become(Value):
-    """Run as another user through ``sudo -n``."""
+    """Run as another user through ``sudo -n``; ``true`` in a file is root, a name is that user."""
 
-    user: str = "root"
+    user: Text = "root"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: Any) -> Any:
+        if value is True:
+            return {}
+        return {"user": value} if isinstance(value, str) else value
+
+
+class WinRM(Value):
+    """How WinRM is spoken with a Windows host.
+
+    Attributes:
+        scheme: https goes to port 5986 by default, http to 5985.
+        transport: how the login is proved.
+    """
+
+    scheme: Literal["https", "http"] = "https"
+    transport: Literal["ntlm", "basic", "kerberos", "credssp"] = "ntlm"
 
 
 class Host(Value):
-    """A target. What it leaves open comes from its cluster.
+    """A target. What it leaves open comes from its cluster; in a file, an address alone will do.
 
     Attributes:
+        proxy: another proxy than the cluster's; None that was set, not left out, means none at all.
         forward_port: the port on a Windows proxy that is forwarded to this host.
     """
 
-    address: str
+    address: Address
     os: OperatingSystem | None = None
     port: Port | None = None
     credential: Name | None = None
     proxy: Name | None = None
-    host_key: tuple[str, ...] = ()
+    host_key: HostKeys = ()
     forward_port: Port | None = None
-    tags: dict[str, str] = {}
+    winrm: WinRM | None = None
+    tags: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: Any) -> Any:
+        return {"address": value} if isinstance(value, str) else value
 
 
 class Cluster(Value):
@@ -102,15 +176,29 @@ class Cluster(Value):
     credential: Name | None = None
     proxy: Name | None = None
     port: Port | None = None
-    become: Become | None = None
-    work_directory: str = ".longshore"
-    hosts: dict[Name, Host]
+    become: Annotated[Become, Words(expected="true, false or the name of a user")] | None = None
+    winrm: WinRM | None = None
+    work_directory: Text = ".longshore"
+    hosts: Annotated[
+        dict[
+            Name,
+            Annotated[Host, Words(expected="an address, or a mapping with an address and what is special")],
+        ],
+        Words(expected="a mapping from host names to addresses or hosts"),
+    ]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_become(cls, value: Any) -> Any:
+        if isinstance(value, dict) and value.get("become") is False:
+            return {**value, "become": None}
+        return value
 
 
 class Fleet(Value):
     """Everything that is declared in a fleet file."""
 
     pools: dict[Name, Pool]
-    credentials: dict[Name, Credential] = {}
-    proxies: dict[Name, Proxy] = {}
-    clusters: dict[Name, Cluster] = {}
+    credentials: dict[Name, Credential] = Field(default_factory=dict)
+    proxies: dict[Name, Proxy] = Field(default_factory=dict)
+    clusters: dict[Name, Cluster] = Field(default_factory=dict)

@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from pydantic import Field
+
 from config.causes import Cause
 from config.values import Value
 
@@ -77,4 +79,4 @@ class HostResult(Value):
     message: str = ""
     seconds: float = 0.0
     steps: tuple[StepResult, ...] = ()
-    observed_keys: dict[str, str] = {}
+    observed_keys: dict[str, str] = Field(default_factory=dict)

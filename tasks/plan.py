@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from config.application import Application
 from config.fleet import SecretReference
 from config.targets import HostTarget
@@ -24,8 +26,8 @@ class Plan(Value):
 
     kind: RunKind
     application: Application | None = None
-    parameters: dict[str, str] = {}
-    secrets: dict[str, SecretReference] = {}
+    parameters: dict[str, str] = Field(default_factory=dict)
+    secrets: dict[str, SecretReference] = Field(default_factory=dict)
     batches: tuple[tuple[Name, ...], ...]
     hosts: dict[Name, HostTarget]
     max_failed: CountOrPercent = 0

@@ -1,0 +1,257 @@
+"""Writes the record. Reading it for people is in ``reading``."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from config.targets import HostTarget
+from tasks.outcomes import HostResult, Outcome, RunState
+from tasks.plan import Plan
+from tasks.record import keys
+from tasks.record.claims import Claim, NotClaimed, Token
+from tasks.record.scripts import Scripts
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+STALE = -1
+_STANDING = ["title", "kind", "pools", "state", "batch", "left", "failed"]
+_STANDING += ["cancelled_by", "verification", "waiting_run"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogPart:
+    """What is new in a host's log.
+
+    Attributes:
+        head: bytes to append to the head.
+        tail: the whole tail as it is now; empty while nothing was cut.
+        cut: bytes left out between head and tail.
+    """
+
+    head: bytes = b""
+    tail: bytes = b""
+    cut: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """Where a run stands, as far as the gate needs it.
+
+    Attributes:
+        pools: the pools of its hosts.
+        batch: index of the batch under way or done last; -1 before the first.
+        left: hosts of that batch that haven't ended.
+        failed: hosts that ended other than ok, in the whole run.
+        verification: the run whose end this one waits for, if any.
+        waiting_run: the run that waits for this one's end, if any.
+    """
+
+    title: str
+    kind: str
+    pools: tuple[str, ...]
+    state: RunState
+    batch: int
+    left: int
+    failed: int
+    cancelled_by: str | None
+    verification: str | None
+    waiting_run: str | None
+
+
+class RecordWriter:
+    """Every change of the record; each that touches several keys is one script."""
+
+    def __init__(self, redis: "Redis", *, ttl_seconds: int = 92 * 86400) -> None:
+        self.redis = redis
+        self._scripts = Scripts(redis)
+        self._ttl_seconds = ttl_seconds
+
+    def create(
+        self, run_id: str, plan: Plan, *, operator: str, marker: str, verification: str | None = None
+    ) -> None:
+        """Write a new run; again changes nothing.
+
+        Args:
+            run_id: chosen by the caller.
+            plan: what was decided.
+            operator: who asks.
+            marker: random text that control lines carry in the host's output.
+            verification: id of the run that verifies the hosts first.
+        """
+        fields = {
+            "kind": plan.kind,
+            "title": plan.title,
+            "state": RunState.QUEUED.value,
+            "operator": operator,
+            "marker": marker,
+            "plan": plan.model_dump_json(exclude={"hosts"}, exclude_defaults=True, by_alias=True),
+            "hosts": str(len(plan.hosts)),
+            "pools": ",".join(sorted({target.pool for target in plan.hosts.values()})),
+        }
+        if verification:
+            fields["verification"] = verification
+        arguments: list[str] = [run_id, json.dumps(fields)]
+        for name, target in plan.hosts.items():
+            arguments += [name, target.model_dump_json(exclude_defaults=True)]
+        names = [keys.run(run_id), keys.hosts(run_id), keys.status(run_id), keys.events(run_id)]
+        self._scripts.call("create", [*names, keys.RUNS, keys.ACTIVE], arguments)
+
+    def depend(self, verification: str, deployment: str) -> None:
+        """Note on a verification that a deployment waits for its end."""
+        self.redis.hset(keys.run(verification), "waiting_run", deployment)
+
+    def standing(self, run_id: str) -> Standing | None:
+        """Where the run stands; None when there is no such run."""
+        raw = self.redis.hmget(keys.run(run_id), _STANDING)
+        fields = {name: text for name, value in zip(_STANDING, raw, strict=True) if (text := as_text(value))}
+        if "state" not in fields:
+            return None
+        return Standing(
+            title=fields["title"],
+            kind=fields["kind"],
+            pools=tuple(fields["pools"].split(",")),
+            state=RunState(fields["state"]),
+            batch=int(fields["batch"]),
+            left=int(fields["left"]),
+            failed=int(fields["failed"]),
+            cancelled_by=fields.get("cancelled_by"),
+            verification=fields.get("verification"),
+            waiting_run=fields.get("waiting_run"),
+        )
+
+    def begin_batch(self, run_id: str, *, seen: int, batch: int, reason: str, hosts: Sequence[str]) -> bool:
+        """Begin ``batch`` if the run still stands at ``seen``; True for the one caller that did."""
+        names = [keys.run(run_id), keys.status(run_id), keys.events(run_id)]
+        return bool(self._scripts.call("begin_batch", names, [seen, batch, reason, *hosts]))
+
+    def refuse(self, run_id: str, results: Mapping[str, HostResult]) -> None:
+        """Write outcomes of hosts that are never begun, since their verification failed."""
+        arguments: list[str] = []
+        for name, result in results.items():
+            arguments += [name, result.outcome.value, _json(result)]
+        names = [keys.run(run_id), keys.status(run_id), keys.results(run_id), keys.events(run_id)]
+        if arguments:
+            self._scripts.call("refuse", names, arguments)
+
+    def claim(
+        self, run_id: str, kind: str, host: str, *, worker: str, lease_seconds: float
+    ) -> Claim | NotClaimed:
+        """Take a host, or learn why it can't be had."""
+        raw = self.redis.hget(keys.hosts(run_id), host)
+        if raw is None:
+            return NotClaimed(reason="over", detail="unknown host or run")
+        target = HostTarget.model_validate_json(raw)
+        names = [keys.run(run_id), keys.status(run_id), keys.events(run_id)]
+        names += [keys.lease(run_id, kind, keys.identity(target)), keys.SERVER]
+        answer = self._scripts.call("claim", names, [run_id, host, worker, int(lease_seconds * 1000)])
+        if answer[0] != b"claimed":
+            return NotClaimed(reason=answer[0].decode(), detail=answer[1].decode())
+        return Claim(
+            run_id=run_id,
+            kind=kind,
+            host=host,
+            target=target,
+            token=Token.parse(answer[1].decode()),
+            claims=int(answer[2]),
+            cancelled_by=answer[3].decode(),
+        )
+
+    def renew(self, claims: Sequence[Claim], *, lease_seconds: float) -> list[str]:
+        """Renew leases.
+
+        Returns:
+            For each claim ``held``, ``cancel`` (held, its run is being cancelled) or ``lost``.
+        """
+        if not claims:
+            return []
+        names: list[str] = []
+        for claim in claims:
+            names += [_lease(claim), keys.run(claim.run_id)]
+        arguments = [int(lease_seconds * 1000), *(str(claim.token) for claim in claims)]
+        return [answer.decode() for answer in self._scripts.call("renew", names, arguments)]
+
+    def report(self, claim: Claim, *, steps: str, log: LogPart) -> bool:
+        """Write steps that moved (JSON) and what was printed; False when the claim no longer holds."""
+        names = [keys.status(claim.run_id), keys.events(claim.run_id), keys.log(claim.run_id, claim.host)]
+        arguments = [claim.host, str(claim.token), steps, log.head, log.tail, log.cut]
+        return bool(self._scripts.call("report", names, arguments))
+
+    def finish(self, claim: Claim, result: HostResult, *, log: LogPart, pins: Mapping[str, str]) -> int:
+        """Write a host's outcome and free its lease.
+
+        Args:
+            claim: what the worker holds.
+            result: how the host ended.
+            log: what was printed since the last report.
+            pins: machine identity to host key, where none is pinned yet.
+
+        Returns:
+            Hosts of the batch that are left, or ``STALE`` when the claim no longer holds.
+        """
+        run_id = claim.run_id
+        verified = claim.kind == "verification" and result.outcome is Outcome.OK
+        names = [keys.run(run_id), keys.status(run_id), keys.results(run_id), keys.events(run_id)]
+        names += [_lease(claim), keys.log(run_id, claim.host), keys.VERIFIED, keys.PINS]
+        arguments = [claim.host, str(claim.token), result.outcome.value, _json(result)]
+        arguments += [log.head, log.tail, log.cut, keys.identity(claim.target) if verified else ""]  # type: ignore[list-item] # bytes go as they are
+        for identity, key in pins.items():
+            arguments += [identity, key]
+        return int(self._scripts.call("finish", names, arguments))
+
+    def sent_again(self, run_id: str, hosts: Sequence[str]) -> None:
+        """Note that the messages of these hosts go out once more."""
+        self._scripts.call("sent_again", [keys.run(run_id), keys.events(run_id)], [" ".join(hosts)])
+
+    def end_run(self, run_id: str, *, seen: int, state: RunState, reason: str) -> bool:
+        """End the run if it still stands at batch ``seen``; True for the one caller that did."""
+        names = [keys.run(run_id), keys.events(run_id), keys.ACTIVE, keys.hosts(run_id)]
+        names += [keys.status(run_id), keys.results(run_id), keys.log(run_id, "")]
+        arguments = [run_id, seen, state.value, reason, self._ttl_seconds]
+        return bool(self._scripts.call("end_run", names, arguments))
+
+    def cancel(self, run_id: str, *, operator: str) -> tuple[str, str]:
+        """Ask for the run's end.
+
+        Returns:
+            ``("asked", hosts under way)``, ``("ended", state)`` or ``("unknown", "")``.
+        """
+        names = [keys.run(run_id), keys.status(run_id), keys.events(run_id)]
+        answer = self._scripts.call("cancel", names, [operator])
+        return answer[0].decode(), answer[1].decode()
+
+    def pins(self, identities: Iterable[str]) -> dict[str, str]:
+        """Host keys pinned by earlier verifications, by machine identity."""
+        wanted = list(identities)
+        values = self.redis.hmget(keys.PINS, wanted) if wanted else []
+        return {
+            name: text
+            for name, value in zip(wanted, values, strict=True)
+            if (text := as_text(value)) is not None
+        }
+
+    def unverified(self, targets: Mapping[str, HostTarget], *, within_seconds: float) -> list[str]:
+        """Names of those targets that no verification found ok within the given time."""
+        names = list(targets)
+        if not names:
+            return []
+        stamps = self.redis.hmget(keys.VERIFIED, [keys.identity(targets[name]) for name in names])
+        seconds, _ = self.redis.time()
+        oldest = (seconds - within_seconds) * 1000
+        return [
+            name for name, stamp in zip(names, stamps, strict=True) if stamp is None or float(stamp) < oldest
+        ]
+
+
+def as_text(value: bytes | str | None) -> str | None:
+    """What Redis answered, as text; None stays None."""
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def _lease(claim: Claim) -> str:
+    return keys.lease(claim.run_id, claim.kind, keys.identity(claim.target))
+
+
+def _json(result: HostResult) -> str:
+    return result.model_dump_json(exclude={"observed_keys"}, exclude_defaults=True)

@@ -1,0 +1,157 @@
+"""What one worker process has: its connections, its claims, and how it carries out a host's job."""
+
+import logging
+import os
+import socket
+import time
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+import redis
+
+from config.causes import Cause
+from config.settings import Settings, load_settings
+from tasks.advancing import Gatekeeper
+from tasks.dispatch import Dispatcher
+from tasks.heartbeat import Beat, Heartbeat
+from tasks.holdings import Held, Holdings
+from tasks.jobs import HostJob, Jobs
+from tasks.outcomes import HostResult, Outcome
+from tasks.record.claims import NotClaimed
+from tasks.record.connection import connect
+from tasks.record.presence import Presence
+from tasks.record.reading import RecordReader
+from tasks.record.store import STALE, RecordWriter
+from tasks.sweeping import Sweeper
+from workers.app import app
+from workers.queues import BrokerQueues
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+log = logging.getLogger(__name__)
+
+OUTCOME_KEPT_SECONDS = 600.0
+"""How long a worker holds an outcome that it can't write, before it leaves the host to the sweeper."""
+
+
+class Runtime:
+    """One worker process; every method is safe under many threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        client = connect(settings.record_url)
+        self._writer = RecordWriter(client, ttl_seconds=int(settings.record_ttl))
+        self._reader = RecordReader(client)
+        self._presence = Presence(client)
+        self._holdings = Holdings()
+        self._queues = BrokerQueues(settings.redis_url)
+        self._jobs = Jobs(settings=settings, reader=self._reader, writer=self._writer)
+        self._name = f"{socket.gethostname()}-{os.getpid()}"
+        self._heartbeat: Heartbeat | None = None
+
+    def begin(self, *, name: str, pools: tuple[str, ...], slots: int) -> None:
+        """Start the heartbeat of this process."""
+        self._name = name
+        beat = Beat(
+            settings=self._settings,
+            writer=self._writer,
+            presence=self._presence,
+            holdings=self._holdings,
+            name=name,
+            pools=pools,
+            slots=slots,
+            version=_version(),
+            sweep=self._sweep,
+        )
+        self._heartbeat = Heartbeat(beat=beat, seconds=self._settings.heartbeat_seconds)
+        self._heartbeat.start()
+
+    def end(self) -> None:
+        """Stop the heartbeat and close every connection."""
+        if self._heartbeat is not None:
+            self._heartbeat.stop()
+        self._jobs.close()
+
+    def gatekeeper(self, *, parent: str | None = None) -> Gatekeeper:
+        """The gate, sending its messages as the children of task ``parent``."""
+        return Gatekeeper(reader=self._reader, writer=self._writer, outbox=self._outbox(parent))
+
+    def carry_out(self, run_id: str, kind: str, host: str, *, parent: str | None = None) -> None:
+        """Do one host's job, if it is to be had, and record how it ended."""
+        claim = self._writer.claim(
+            run_id, kind, host, worker=self._name, lease_seconds=self._settings.lease_seconds
+        )
+        if isinstance(claim, NotClaimed):
+            log.info("%s of run %s: nothing to do (%s: %s)", host, run_id, claim.reason, claim.detail)
+            return
+        with self._holdings.holding(claim) as held:
+            started = time.monotonic()
+            job = self._jobs.job(held)
+            result = _result_of(job)
+            result = result.model_copy(update={"seconds": round(time.monotonic() - started, 3)})
+            left = self._record(held, job, result)
+        if left == 0:
+            standing = self._writer.standing(run_id)
+            if standing is not None:
+                self._outbox(parent).gate(run_id, title=standing.title, pools=standing.pools)
+
+    def _record(self, held: Held, job: HostJob, result: HostResult) -> int:
+        """Write an outcome; while Redis is away, hold it and try again."""
+        printed, pins = job.rest_of_log(), job.pins(result)
+
+        def write() -> int:
+            if held.lost.is_set():
+                return STALE
+            return self._writer.finish(held.claim, result, log=printed, pins=pins)
+
+        return _until_reachable(write)
+
+    def _sweep(self) -> None:
+        sweeper = Sweeper(
+            reader=self._reader, writer=self._writer, outbox=self._outbox(None), queues=self._queues
+        )
+        sweeper.sweep()
+
+    def _outbox(self, parent: str | None) -> Dispatcher:
+        return Dispatcher(app, live_pools=self._live_pools, parent=parent)
+
+    def _live_pools(self) -> set[str]:
+        return {worker.pool for worker in self._presence.live()}
+
+
+def _result_of(job: HostJob) -> HostResult:
+    try:
+        return job.carry_out()
+    except Exception as error:  # a host's job ends in a value, whatever happens: the one boundary
+        log.exception("a host's job failed in a way that nobody foresaw")
+        return HostResult(
+            outcome=Outcome.INDETERMINATE,
+            cause=Cause.INTERNAL,
+            message=f"Longshore itself failed ({type(error).__name__}); the worker's log has more",
+        )
+
+
+def _until_reachable(write: "Callable[[], int]") -> int:
+    deadline = time.monotonic() + OUTCOME_KEPT_SECONDS
+    while True:
+        try:
+            return write()
+        except (redis.ConnectionError, redis.TimeoutError):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(1.0)
+
+
+def _version() -> str:
+    try:
+        return version("longshore")
+    except PackageNotFoundError:
+        return "source"
+
+
+@cache
+def runtime() -> Runtime:
+    """This process's runtime, made at first use."""
+    return Runtime(load_settings())

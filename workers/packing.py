@@ -1,0 +1,78 @@
+"""Files and folders on the worker's machine, made ready to be sent to hosts."""
+
+import hashlib
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+CHUNK_BYTES = 256 * 1024
+
+
+class SourceError(Exception):
+    """What is to be uploaded can't be read on the worker's machine."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parcel:
+    """Something to upload: a file as it is, or a folder as a tar archive.
+
+    Attributes:
+        size: in bytes.
+        sha256: of the bytes that travel.
+        folder: whether they are an archive of a folder.
+    """
+
+    size: int
+    sha256: str
+    folder: bool
+    content: BinaryIO
+
+    def chunks(self) -> Iterator[bytes]:
+        """The bytes, from the beginning."""
+        self.content.seek(0)
+        while chunk := self.content.read(CHUNK_BYTES):
+            yield chunk
+
+
+@contextmanager
+def parcel(source: str) -> Iterator[Parcel]:
+    """Open a file, or pack a folder; the same folder always gives the same bytes.
+
+    Args:
+        source: path on this machine; ``~`` is the worker's home.
+
+    Raises:
+        SourceError: it isn't there, or can't be read.
+    """
+    path = Path(source).expanduser()
+    try:
+        content = _packed(path) if path.is_dir() else path.open("rb")
+    except OSError as error:
+        raise SourceError(f"{source}: {error.strerror or error}") from None
+    with content:
+        digest, size = hashlib.sha256(), 0
+        while chunk := content.read(CHUNK_BYTES):
+            digest.update(chunk)
+            size += len(chunk)
+        yield Parcel(size=size, sha256=digest.hexdigest(), folder=path.is_dir(), content=content)
+
+
+def _packed(folder: Path) -> BinaryIO:
+    packed = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115 - the caller closes it
+    with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for path in sorted(folder.rglob("*")):
+            archive.add(path, arcname=str(path.relative_to(folder)), recursive=False, filter=_anonymous)
+    packed.seek(0)
+    return packed
+
+
+def _anonymous(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+    """The worker's owners and times say nothing on the host."""
+    entry.uid = entry.gid = 0
+    entry.uname = entry.gname = ""
+    entry.mtime = 0
+    return entry
