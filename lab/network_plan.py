@@ -110,11 +110,11 @@ table ip longshore {{
   chain forward {{
     type filter hook forward priority filter; policy drop;
     ct state established,related accept
-    iifname "private" oifname "public" ip saddr {PRIVATE_NETWORK} accept
+    ip saddr {PRIVATE_NETWORK} ip daddr != {PRIVATE_NETWORK} accept
   }}
   chain postrouting {{
     type nat hook postrouting priority srcnat; policy accept;
-    oifname "public" ip saddr {PRIVATE_NETWORK} masquerade
+    ip saddr {PRIVATE_NETWORK} ip daddr != {PRIVATE_NETWORK} masquerade
   }}
 }}
 """

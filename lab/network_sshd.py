@@ -6,34 +6,10 @@ from pathlib import Path
 
 from lab.keys import make_key
 from lab.namespaces import STATE, inside, tool, wait_for_listener
+from lab.sshd_files import write_sshd_files
 
 _SSHD = "/usr/sbin/sshd"
 _PORT = 22
-
-_COMMON = """\
-Port 22
-HostKey {state}/host_key
-AuthorizedKeysFile {state}/authorized_keys
-PidFile none
-UsePAM no
-UseDNS no
-PasswordAuthentication no
-KbdInteractiveAuthentication no
-PrintMotd no
-LogLevel VERBOSE
-MaxStartups 100
-"""
-
-_FORWARD_ONLY = """\
-AllowTcpForwarding local
-AllowStreamLocalForwarding no
-AllowAgentForwarding no
-GatewayPorts no
-PermitTunnel no
-X11Forwarding no
-PermitTTY no
-MaxSessions 0
-"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,11 +67,7 @@ def start_sshd(
     home.mkdir(parents=True)
     tool(["chown", f"{prefix}:", str(home)])
     home.chmod(0o700)
-    host_key = make_key(state / "host_key")
-    options = "restrict,port-forwarding " if forward_only else ""
-    (state / "authorized_keys").write_text(f"{options}{authorized_key}\n")
-    (state / "authorized_keys").chmod(0o644)
-    (state / "sshd_config").write_text(_COMMON.format(state=state) + (_FORWARD_ONLY if forward_only else ""))
+    host_key = write_sshd_files(state, authorized_key=authorized_key, forward_only=forward_only)
     for directory in (state, state.parent):
         directory.chmod(0o711)
     Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
