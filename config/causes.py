@@ -15,6 +15,7 @@ class Cause(StrEnum):
     PROXY_DNS = "proxy_dns"
     PROXY_TCP_REFUSED = "proxy_tcp_refused"
     PROXY_TCP_TIMEOUT = "proxy_tcp_timeout"
+    PROXY_TCP_UNREACHABLE = "proxy_tcp_unreachable"
     PROXY_PROTOCOL = "proxy_protocol"
     PROXY_AUTH = "proxy_auth"
     PROXY_HOST_KEY_UNKNOWN = "proxy_host_key_unknown"

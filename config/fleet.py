@@ -83,6 +83,11 @@ class Credential(Value):
         return self
 
 
+Addresses = Annotated[
+    tuple[Network, ...], Words(expected="a list of IP addresses and networks such as [198.51.100.7]")
+]
+
+
 class Pool(Value):
     """Where deployment physically executes: a set of workers behind one queue.
 
@@ -92,9 +97,7 @@ class Pool(Value):
     """
 
     kind: Literal["official", "self-hosted"]
-    addresses: Annotated[
-        tuple[Network, ...], Words(expected="a list of IP addresses and networks such as [198.51.100.7]")
-    ] = ()
+    addresses: Addresses = ()
 
 
 class Proxy(Value):
@@ -104,6 +107,8 @@ class Proxy(Value):
         proxy: another proxy through which this one is reached.
         host_key: accepted public keys, each ``type base64``, as in known_hosts.
         max_channels: hosts reached at once over one connection to this proxy.
+        addresses: where its connections to hosts come from, when that is not ``address``; used for
+            firewall rules alone.
     """
 
     os: OperatingSystem
@@ -113,6 +118,7 @@ class Proxy(Value):
     proxy: Name | None = None
     host_key: HostKeys = ()
     max_channels: Annotated[int, Field(ge=1, strict=True), Words(expected="a whole number from 1 up")] = 64
+    addresses: Addresses = ()
 
 
 class Become(Value):

@@ -7,11 +7,11 @@ from config.application_checks import malformed, template_fields
 from config.errors import BadInputError
 from config.fleet import Fleet, SecretReference
 from config.problems import did_you_mean, dotted, listed
+from config.routing import Router, resolve_target
 from config.targets import HostTarget
 from config.templates import TemplateFieldError, render
 from tasks.batches import failure_limit, split_batches
 from tasks.plan import Plan
-from tasks.routing import Router, resolve_target
 
 __all__ = [
     "failure_limit",

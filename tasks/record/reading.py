@@ -6,21 +6,29 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from config.targets import HostTarget
-from tasks.outcomes import HostResult, Outcome, RunState
+from tasks.outcomes import HostResult, Outcome, StepResult
 from tasks.plan import Plan
 from tasks.record import keys
-from tasks.record.store import as_text
-from tasks.record.views import (
-    BatchView,
-    EventView,
-    HostView,
-    LogView,
-    RunSummary,
-    RunView,
+from tasks.record.assembly import (
+    batch_state,
+    event_view,
+    host_phase,
+    host_view,
+    run_summary,
+    run_view,
+    standings,
 )
+from tasks.record.folding import step_results
+from tasks.record.presence import Presence
+from tasks.record.store import as_text
+from tasks.record.views import BatchView, EventView, LogView, RunSummary, RunView
+from tasks.waiting import HostStanding, waiting_for
 
 if TYPE_CHECKING:
     from redis import Redis
+
+_LEASES_READ = 100  # a sentence names a few hosts; a fleet of thousands needn't be asked for them
+_PAGE = 1000
 
 
 class RecordReader:
@@ -36,25 +44,8 @@ class RecordReader:
     def recent(self, limit: int = 20) -> list[RunSummary]:
         """The newest runs, newest first."""
         newest: Any = self.redis.zrange(keys.RUNS, 0, limit - 1, desc=True)
-        ids = [each.decode() for each in newest]
-        summaries = []
-        for run_id in ids:
-            fields = self._fields(run_id)
-            if fields:
-                summaries.append(
-                    RunSummary(
-                        id=run_id,
-                        kind=fields["kind"],
-                        title=fields["title"],
-                        state=RunState(fields["state"]),
-                        operator=fields["operator"],
-                        created=_seconds(fields["created"]),
-                        finished=_optional_seconds(fields.get("finished")),
-                        hosts=int(fields["hosts"]),
-                        failed=int(fields["failed"]),
-                    )
-                )
-        return summaries
+        found = [(run_id, self._fields(run_id)) for run_id in (each.decode() for each in newest)]
+        return [run_summary(run_id, fields) for run_id, fields in found if fields]
 
     def active(self) -> list[str]:
         """Ids of the runs that haven't ended."""
@@ -106,42 +97,42 @@ class RecordReader:
         plan = self.plan(run_id)
         if not fields or plan is None:
             return None
-        state = RunState(fields["state"])
         statuses, results = self.statuses(run_id), self.results(run_id)
+        running = {name for name, status in statuses.items() if host_phase(status) == "running"}
+        steps = self._steps_under_way(run_id, plan, running)
+        run_ended = "finished" in fields
         batches = tuple(
             BatchView(
                 index=position + 1,
-                state=_batch_state(position, int(fields["batch"]), int(fields["left"])),
+                state=batch_state(position, int(fields["batch"]), int(fields["left"])),
                 hosts=tuple(
-                    _host_view(plan.hosts[name], statuses.get(name, "waiting"), results.get(name), state)
+                    host_view(
+                        plan.hosts[name],
+                        statuses.get(name, "waiting"),
+                        results.get(name),
+                        run_ended=run_ended,
+                        steps=steps.get(name, ()),
+                    )
                     for name in names
                 ),
             )
             for position, names in enumerate(plan.batches)
         )
-        shown = plan.parameters | dict.fromkeys(plan.secrets, "(secret)")
-        return RunView(
-            id=run_id,
-            kind=plan.kind,
-            title=fields["title"],
-            state=state,
-            application=plan.application.application if plan.application else None,
-            parameters=shown,
-            operator=fields["operator"],
-            created=_seconds(fields["created"]),
-            started=_optional_seconds(fields.get("started")),
-            finished=_optional_seconds(fields.get("finished")),
-            batches=batches,
-            verification=fields.get("verification"),
-            cancelled_by=fields.get("cancelled_by"),
-            reason=fields.get("reason", ""),
-        )
+        waiting = "" if run_ended else self._waiting(run_id, fields, plan, statuses)
+        return run_view(run_id, fields, plan, batches, waiting)
+
+    def waiting(self, run_id: str, plan: Plan) -> str:
+        """Why the run isn't moving right now, in one sentence; empty when it is."""
+        fields = self._fields(run_id)
+        if not fields or "finished" in fields:
+            return ""
+        return self._waiting(run_id, fields, plan, self.statuses(run_id))
 
     def events(self, run_id: str, *, after: str = "0-0", block_ms: int | None = None) -> list[EventView]:
         """Events after the one with id ``after``; waits up to ``block_ms`` for the first when given."""
-        answer: Any = self.redis.xread({keys.events(run_id): after}, count=1000, block=block_ms)
+        answer: Any = self.redis.xread({keys.events(run_id): after}, count=_PAGE, block=block_ms)
         entries = answer[0][1] if answer else []
-        return [_event_view(entry_id.decode(), fields) for entry_id, fields in entries]
+        return [event_view(entry_id.decode(), fields) for entry_id, fields in entries]
 
     def follow(self, run_id: str, *, after: str = "0-0", block_ms: int = 1000) -> Iterator[list[EventView]]:
         """Batches of events until the run's ``finished``; an empty one whenever nothing came in time."""
@@ -155,55 +146,70 @@ class RecordReader:
 
     def log(self, run_id: str, host: str) -> LogView:
         """What a host printed so far."""
-        head = self.redis.get(keys.log(run_id, host)) or b""
+        return LogView(head=self.log_head(run_id, host), **self._log_tail(run_id, host))
+
+    def log_head(self, run_id: str, host: str, *, start: int = 0) -> bytes:
+        """The head of what a host printed so far, from byte ``start`` on."""
+        answer: Any = self.redis.getrange(keys.log(run_id, host), start, -1)
+        return bytes(answer)
+
+    def _log_tail(self, run_id: str, host: str) -> dict[str, Any]:
         cut, tail = self.redis.hmget(keys.log_tail(run_id, host), ["cut", "tail"])
-        return LogView(head=head, cut=int(cut or 0), tail=tail or b"")
+        return {"cut": int(cut or 0), "tail": tail or b""}
+
+    def _waiting(self, run_id: str, fields: dict[str, str], plan: Plan, statuses: dict[str, str]) -> str:
+        verification = fields.get("verification")
+        if verification and (fields["state"] != "queued" or not self._is_active(verification)):
+            verification = None
+        hosts = standings(plan, statuses, int(fields["batch"]))
+        return waiting_for(
+            state=run_summary(run_id, fields).state,
+            hosts=hosts,
+            workers=Presence(self.redis).live(),
+            held=self._held(run_id, plan, hosts),
+            verification=verification,
+        )
+
+    def _is_active(self, run_id: str) -> bool:
+        return bool(self.redis.sismember(keys.ACTIVE, run_id))
+
+    def _held(self, run_id: str, plan: Plan, hosts: Sequence[HostStanding]) -> dict[str, str]:
+        """Host to the other run that has its machine now."""
+        if plan.kind != "deployment":
+            return {}
+        names = [host.name for host in hosts if host.phase == "sent"][:_LEASES_READ]
+        with self.redis.pipeline(transaction=False) as pipeline:
+            for name in names:
+                pipeline.hget(keys.lease(run_id, plan.kind, keys.identity(plan.hosts[name])), "run")
+            owners = [as_text(owner) for owner in pipeline.execute()]
+        return {name: owner for name, owner in zip(names, owners, strict=True) if owner and owner != run_id}
+
+    def _steps_under_way(
+        self, run_id: str, plan: Plan, running: set[str]
+    ) -> dict[str, tuple[StepResult, ...]]:
+        if plan.application is None or not running:
+            return {}
+        names = [action.name or action.kind for action in plan.application.actions]
+        events = self._events_under_way(run_id, running)
+        return {host: step_results(reversed(newest_first), names) for host, newest_first in events.items()}
+
+    def _events_under_way(self, run_id: str, running: set[str]) -> dict[str, list[EventView]]:
+        """Each running host's events since it was begun, newest first; reads back no further than that."""
+        found: dict[str, list[EventView]] = {host: [] for host in running}
+        missing, before = set(running), "+"
+        while missing:
+            page: Any = self.redis.xrevrange(keys.events(run_id), max=before, count=_PAGE)
+            for entry_id, fields in page:
+                event = event_view(entry_id.decode(), fields)
+                if event.host in missing:
+                    found[event.host].append(event)
+                    if event.kind == "host_started":
+                        missing.discard(event.host)
+            if len(page) < _PAGE:
+                break
+            before = f"({page[-1][0].decode()}"
+        return found
 
     def _fields(self, run_id: str) -> dict[str, str]:
         raw = self.redis.hgetall(keys.run(run_id))
         return {str(as_text(name)): str(as_text(value)) for name, value in raw.items()}
-
-
-def _batch_state(position: int, current: int, left: int) -> str:
-    if position > current:
-        return "waiting"
-    return "running" if position == current and left else "done"
-
-
-def _host_view(target: HostTarget, status: str, result: HostResult | None, run_state: RunState) -> HostView:
-    phase = status.split(" ", 1)[0]
-    view = HostView(
-        name=target.name,
-        pool=target.pool,
-        route=target.route_text,
-        phase=phase,
-    )
-    if result is None:
-        return view.model_copy(update={"outcome": Outcome.NOT_STARTED}) if run_state.ended else view
-    return view.model_copy(
-        update={
-            "outcome": result.outcome,
-            "cause": result.cause,
-            "message": result.message,
-            "seconds": result.seconds,
-            "steps": result.steps,
-        }
-    )
-
-
-def _event_view(entry_id: str, fields: dict[bytes, bytes]) -> EventView:
-    return EventView(
-        id=entry_id,
-        at=int(entry_id.split("-", maxsplit=1)[0]) / 1000,
-        kind=fields[b"t"].decode(),
-        host=fields[b"h"].decode(),
-        data=fields[b"d"].decode(errors="replace"),
-    )
-
-
-def _seconds(milliseconds: str) -> float:
-    return int(milliseconds) / 1000
-
-
-def _optional_seconds(milliseconds: str | None) -> float | None:
-    return _seconds(milliseconds) if milliseconds else None

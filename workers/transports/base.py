@@ -1,10 +1,36 @@
 """The narrow face of a transport: a session on a host, and a command that is followed."""
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Protocol
 
 from config.causes import Cause
+from config.values import Seconds, Value
+
+
+class Deadlines(Value):
+    """Seconds after which each wait on the way to a host is given up.
+
+    Attributes:
+        resolve: name resolution.
+        connect: the TCP connection, over all addresses of the name.
+        banner: the first line of an SSH server.
+        handshake: key exchange and host key.
+        login: authentication.
+        place: a free channel of a proxy, when all of its ``max_channels`` are taken.
+        channel: the proxy's connection to the host.
+        silence: an open connection that has said nothing for this long is asked for a sign of life.
+        answer: how long that sign, or room to write, may take before the connection counts as lost.
+    """
+
+    resolve: Seconds = 10.0
+    connect: Seconds = 10.0
+    banner: Seconds = 10.0
+    handshake: Seconds = 15.0
+    login: Seconds = 20.0
+    place: Seconds = 600.0
+    channel: Seconds = 15.0
+    silence: Seconds = 15.0
+    answer: Seconds = 15.0
 
 
 class TransportError(Exception):
@@ -70,5 +96,8 @@ class Session(Protocol):
         """End the connection."""
 
 
-StageClock = Callable[[str], AbstractContextManager[None]]
-"""Called with a stage's name, gives a context that times it; see ``workers.transports.stages``."""
+class StageClock(Protocol):
+    """Times the stages of a connection; ``workers.transports.stages`` has those that exist."""
+
+    def __call__(self, name: str, *, note: str = "") -> AbstractContextManager[None]:
+        """A context that times the stage ``name``; ``note`` is told to people beside it."""

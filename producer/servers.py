@@ -1,0 +1,119 @@
+"""The two Redis databases that a producer talks to: the broker and the record; every wait is bounded."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import redis
+from celery import Celery
+from kombu.exceptions import OperationalError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from config.celery_settings import celery_settings, queue_name
+from config.errors import BadInputError, RedisUnreachableError
+from config.settings import Settings, masked
+from tasks.dispatch import Dispatcher
+from tasks.record.connection import connect, reachable
+from tasks.record.presence import Presence
+
+TIMEOUT_SECONDS = 3.0
+_RETRY = {"max_retries": 1, "interval_start": 0.1, "interval_step": 0.0, "interval_max": 0.1}
+
+
+class Servers:
+    """The broker and the record; connected to at first use."""
+
+    def __init__(self, settings: Settings) -> None:
+        broker_url = settings.redis_url.get_secret_value()
+        self._broker_url = masked(broker_url)
+        self._record_url = masked(settings.record_address)
+        self.broker = _client(broker_url)
+        self.record = _client(settings.record_address)
+        self._app = _bounded_app(settings)
+
+    def check(self) -> None:
+        """Learn at once, before anything is written, that one of them is not there.
+
+        Raises:
+            RedisUnreachableError: naming its address, without its password.
+        """
+        _ping(self.record, self._record_url)
+        if self._broker_url != self._record_url:
+            _ping(self.broker, self._broker_url)
+
+    @contextmanager
+    def reading_record(self) -> Iterator[None]:
+        """Turn what goes wrong with the record into words.
+
+        Raises:
+            RedisUnreachableError: it can't be reached, or refuses.
+        """
+        with _speaking(self._record_url):
+            yield
+
+    def send_gate(self, run_id: str, *, title: str, pools: Sequence[str]) -> None:
+        """Ask a worker to decide what comes next in a run.
+
+        Raises:
+            RedisUnreachableError: the message couldn't be sent.
+        """
+        dispatcher = Dispatcher(
+            self._app, live_pools=lambda: {worker.pool for worker in Presence(self.record).live()}
+        )
+        with _speaking(self._broker_url):
+            dispatcher.gate(run_id, title=title, pools=pools)
+
+    def queue_lengths(self, pools: Sequence[str]) -> dict[str, int]:
+        """How many messages wait for each pool."""
+        with _speaking(self._broker_url), self.broker.pipeline(transaction=False) as pipeline:
+            for pool in pools:
+                pipeline.llen(queue_name(pool))
+            return dict(zip(pools, pipeline.execute(), strict=True))
+
+    def close(self) -> None:
+        """Give every connection back."""
+        self._app.close()
+        self.broker.close()
+        self.record.close()
+
+
+def _client(url: str) -> redis.Redis:
+    try:
+        return connect(url, timeout=TIMEOUT_SECONDS)
+    except ValueError as error:
+        raise BadInputError(
+            f"{masked(url)} is no address of a Redis: {error}. "
+            "Set LONGSHORE_REDIS_URL (and LONGSHORE_RECORD_URL) to one such as redis://127.0.0.1:6379/0."
+        ) from None
+
+
+def _bounded_app(settings: Settings) -> Celery:
+    """A Celery app that gives up soon: workers outwait an outage, a person at a prompt is told instead."""
+    app = Celery("longshore", set_as_current=False)
+    options = celery_settings(settings)
+    options["broker_transport_options"] |= _RETRY | {
+        "socket_timeout": TIMEOUT_SECONDS,
+        "socket_connect_timeout": TIMEOUT_SECONDS,
+    }
+    options["task_publish_retry_policy"] = _RETRY
+    app.config_from_object(options)
+    return app
+
+
+def _ping(client: redis.Redis, masked_url: str) -> None:
+    """One try, so that the worst case stays within the few seconds that a person waits."""
+    options = client.connection_pool.connection_kwargs | {"retry": Retry(NoBackoff(), 0)}
+    pool = redis.ConnectionPool(connection_class=client.connection_pool.connection_class, **options)
+    with _speaking(masked_url), redis.Redis.from_pool(pool) as once:
+        once.ping()
+
+
+@contextmanager
+def _speaking(masked_url: str) -> Iterator[None]:
+    try:
+        with reachable(masked_url):
+            yield
+    except OperationalError as error:
+        raise RedisUnreachableError(f"Redis at {masked_url} can't be reached: {error}") from None
+    except redis.RedisError as error:
+        raise RedisUnreachableError(f"Redis at {masked_url} refuses: {error}") from None

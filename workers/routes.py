@@ -1,0 +1,192 @@
+"""Routes: from here to a host's SSH server, directly or through proxies."""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from config.causes import Cause
+from config.targets import HostTarget, ProxyHop
+from workers.transports.base import Deadlines, StageClock, TransportError
+from workers.transports.endpoints import Endpoint
+from workers.transports.keys import check_host_key
+from workers.transports.sockets import Stream, connect, resolve_address
+from workers.transports.ssh import SshSession, log_in
+from workers.transports.stages import untimed
+from workers.transports.wire import Wire
+from workers.tunnels import ProxyLink, Tunnel
+
+PinnedKeys = Mapping[str, str]
+"""Host keys pinned by the first verification, ``type base64``, by name of host or proxy."""
+
+_Identity = tuple[Endpoint, ...]
+# What a host seems to do when in truth a proxy on the way has gone.
+_COULD_BE_A_PROXY = {Cause.PROTOCOL, Cause.CONNECTION_LOST}
+
+
+def endpoint_of(place: HostTarget | ProxyHop, pins: PinnedKeys) -> Endpoint:
+    """The SSH server of a host or proxy, with its accepted keys: the fleet's, else the pinned one."""
+    pinned = pins.get(place.name)
+    return Endpoint(
+        name=place.name,
+        address=place.address,
+        port=place.port,
+        credential=place.credential,
+        keys=place.host_key or (() if pinned is None else (pinned,)),
+        is_proxy=isinstance(place, ProxyHop),
+    )
+
+
+class Tunnels:
+    """All proxies that this process has to do with; one Tunnel each."""
+
+    def __init__(self, deadlines: Deadlines, on_full: Callable[[Tunnel], None] = lambda _: None) -> None:
+        """Start with none.
+
+        Args:
+            deadlines: how long each part may take.
+            on_full: called when a host has to wait for a place, so that kept sessions can make room.
+        """
+        self._deadlines = deadlines
+        self._lock = threading.Lock()
+        self._tunnels: dict[_Identity, Tunnel] = {}
+        self.on_full = on_full
+
+    def get(self, hops: tuple[ProxyHop, ...]) -> Tunnel:
+        """The tunnel to the last of these proxies, through the others."""
+        # Keys are no part of it: verification pins them while the connection stands.
+        identity = tuple(endpoint_of(hop.model_copy(update={"host_key": ()}), {}) for hop in hops)
+        with self._lock:
+            tunnel = self._tunnels.get(identity)
+            if tunnel is None:
+                tunnel = Tunnel(identity[-1], places=hops[-1].max_channels, deadlines=self._deadlines)
+                self._tunnels[identity] = tunnel
+            return tunnel
+
+    def all(self) -> list[Tunnel]:
+        """Every tunnel, in no order."""
+        with self._lock:
+            return list(self._tunnels.values())
+
+    def close(self) -> None:
+        """Close all connections to proxies."""
+        for tunnel in self.all():
+            tunnel.close()
+
+
+@dataclass(kw_only=True)
+class _Way:
+    """One host's way, while it is being gone.
+
+    Attributes:
+        passed: the proxies that were passed, nearest first, and the connections to them.
+        observed: host keys that were seen, by name.
+    """
+
+    tunnels: Tunnels
+    pins: PinnedKeys
+    accept_unknown: bool
+    deadlines: Deadlines
+    stages: StageClock
+    passed: tuple[tuple[Tunnel, Wire], ...] = ()
+    observed: dict[str, str] = field(default_factory=dict)
+
+    def reach(self, hops: tuple[ProxyHop, ...], target: Endpoint) -> Stream:
+        """A stream to ``target``, over these proxies."""
+        if not hops:
+            return self._dial(target)
+        tunnel = self.tunnels.get(hops)
+        link = self._link(tunnel, hops)
+        try:
+            return self._forward(tunnel, link, target)
+        except TransportError as error:
+            # A kept connection may turn out dead only when it is used; a new one is worth a try.
+            if error.cause is not Cause.PROXY_LOST or not link.kept:
+                raise
+        return self._forward(tunnel, self._link(tunnel, hops), target)
+
+    def _forward(self, tunnel: Tunnel, link: ProxyLink, target: Endpoint) -> Stream:
+        self.passed = (*link.under, (tunnel, link.wire))
+        with self.stages("forward"):
+            return tunnel.open_stream(link.wire, target, lambda: self.tunnels.on_full(tunnel))
+
+    def _dial(self, target: Endpoint) -> Stream:
+        with self.stages("dns"):
+            addresses = resolve_address(target, self.deadlines.resolve)
+        with self.stages("tcp"):
+            return connect(target, addresses, self.deadlines)
+
+    def _link(self, tunnel: Tunnel, hops: tuple[ProxyHop, ...]) -> ProxyLink:
+        proxy = endpoint_of(hops[-1], self.pins)
+        link = tunnel.connected(lambda: self._log_in_to(proxy, hops), (proxy.keys, self.accept_unknown))
+        if link.kept:
+            with self.stages("proxy_login", note=f"kept connection to {proxy.name}"):
+                check_host_key(proxy, link.key, accept_unknown=self.accept_unknown)
+        self.observed[proxy.name] = link.key
+        return link
+
+    def _log_in_to(self, proxy: Endpoint, hops: tuple[ProxyHop, ...]) -> ProxyLink:
+        stream = self.reach(hops[:-1], proxy)
+        with self.stages("proxy_login"):
+            wire, key = self._log_in(stream, proxy, untimed)
+        return ProxyLink(wire=wire, key=key, under=self.passed)
+
+    def _log_in(self, stream: Stream, target: Endpoint, stages: StageClock) -> tuple[Wire, str]:
+        return log_in(
+            stream, target, accept_unknown=self.accept_unknown, deadlines=self.deadlines, stages=stages
+        )
+
+    def open(self, target: HostTarget) -> SshSession:
+        """A session on the host."""
+        host = endpoint_of(target, self.pins)
+        stream = self.reach(target.hops, host)
+        passed = self.passed
+        try:
+            wire, self.observed[target.name] = self._log_in(stream, host, self.stages)
+        except TransportError as error:
+            if error.cause not in _COULD_BE_A_PROXY:
+                raise
+            raise _blame(passed) or error from None
+        return SshSession(
+            wire,
+            host,
+            deadlines=self.deadlines,
+            who_is_to_blame=lambda: _blame(passed),
+            observed_keys=self.observed,
+        )
+
+
+def _blame(passed: tuple[tuple[Tunnel, Wire], ...]) -> TransportError | None:
+    """The error of the first proxy that is at fault, nearest first, if one is."""
+    errors = (tunnel.blame(wire) for tunnel, wire in passed)
+    return next((error for error in errors if error is not None), None)
+
+
+def open_session(
+    target: HostTarget,
+    known_keys: PinnedKeys,
+    *,
+    tunnels: Tunnels,
+    accept_unknown: bool = False,
+    deadlines: Deadlines,
+    stages: StageClock = untimed,
+) -> tuple[SshSession, dict[str, str]]:
+    """Reach a host over its route and log in.
+
+    Args:
+        target: the host.
+        known_keys: pinned keys by name, for those that have none in the fleet.
+        tunnels: the connections to proxies that this process has.
+        accept_unknown: take any key where none is known; for verification, which pins it.
+        deadlines: how long each part may take.
+        stages: times ``dns``, ``tcp``, ``proxy_login``, ``forward``, ``banner``, ``host_key``, ``login``.
+
+    Returns:
+        The session, and all host keys that were seen, by name of host or proxy.
+
+    Raises:
+        TransportError: it didn't work; the cause names the hop.
+    """
+    way = _Way(
+        tunnels=tunnels, pins=known_keys, accept_unknown=accept_unknown, deadlines=deadlines, stages=stages
+    )
+    return way.open(target), way.observed

@@ -1,0 +1,64 @@
+"""An SSH server on the way: a proxy or the host itself, and the causes that name it."""
+
+import re
+from dataclasses import dataclass
+
+from config.causes import Cause
+from config.fleet import Credential
+from workers.transports.base import TransportError
+
+_AT_A_PROXY = {
+    Cause.DNS: Cause.PROXY_DNS,
+    Cause.TCP_REFUSED: Cause.PROXY_TCP_REFUSED,
+    Cause.TCP_TIMEOUT: Cause.PROXY_TCP_TIMEOUT,
+    Cause.TCP_UNREACHABLE: Cause.PROXY_TCP_UNREACHABLE,
+    Cause.PROTOCOL: Cause.PROXY_PROTOCOL,
+    Cause.AUTH: Cause.PROXY_AUTH,
+    Cause.HOST_KEY_UNKNOWN: Cause.PROXY_HOST_KEY_UNKNOWN,
+    Cause.HOST_KEY_CHANGED: Cause.PROXY_HOST_KEY_CHANGED,
+    Cause.CONNECTION_LOST: Cause.PROXY_LOST,
+}
+_UNPRINTABLE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[^\x20-\x7e]+")
+_LONGEST_QUOTE = 120
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """Where an SSH server is, who logs in, and which keys prove that it is the right one.
+
+    Attributes:
+        keys: accepted public keys, ``type base64``; empty where none is known.
+        is_proxy: a proxy on the way, not the host itself.
+    """
+
+    name: str
+    address: str
+    port: int
+    credential: Credential
+    keys: tuple[str, ...] = ()
+    is_proxy: bool = False
+
+    @property
+    def place(self) -> str:
+        """The endpoint as people read it: ``proxy bastion (203.0.113.10 port 22)``."""
+        return f"{'proxy ' if self.is_proxy else ''}{self.name} ({self.address} port {self.port})"
+
+    def error(self, cause: Cause, detail: str, *, observed_key: str | None = None) -> TransportError:
+        """An error at this endpoint, with the cause that says whether a proxy or the host failed.
+
+        Args:
+            cause: as it is named when the host fails.
+            detail: what happened, to follow the endpoint's name.
+            observed_key: the key that it showed.
+        """
+        if self.is_proxy:
+            cause = _AT_A_PROXY.get(cause, cause)
+        return TransportError(cause, f"{self.place}: {detail}", observed_key=observed_key)
+
+
+def cleaned(text: str | bytes) -> str:
+    """What another program said, safe to show: one line of printable characters, not too long."""
+    if isinstance(text, bytes):
+        text = text.decode("ascii", errors="replace")
+    text = _UNPRINTABLE.sub(" ", text).strip()
+    return text if len(text) <= _LONGEST_QUOTE else text[: _LONGEST_QUOTE - 3] + "..."
