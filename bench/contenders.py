@@ -3,12 +3,12 @@
 import json
 import shutil
 import subprocess
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench import namespace, processes, servers
-from bench.measure import Failure, Sample
+from bench.lab import Lab
+from bench.measure import Failure, MachineShare, Sample
 
 _HERE = Path(__file__).parent / "peers"
 VENV = Path(__file__).parent.parent / ".cache" / "bench-peers"
@@ -26,6 +26,7 @@ class Peer:
             timed from start to end.
         most: hosts at most, for tools that would take minutes.
         quick: hosts at most in a quick run.
+        rounds: rounds at most.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Peer:
     kind: str
     most: int | None = None
     quick: int | None = None
+    rounds: int = 100
 
 
 PEERS = (
@@ -40,22 +42,27 @@ PEERS = (
     Peer(name="paramiko-script", title="paramiko, 10 steps, 1 detached script", kind="script"),
     Peer(name="paramiko-execs", title="paramiko, 10 execs", kind="script"),
     Peer(name="fabric-exec", title="Fabric, connect and 1 exec", kind="script"),
-    Peer(name="pyinfra-steps", title="pyinfra, 10 operations", kind="pyinfra", most=200, quick=30),
-    Peer(name="ansible-raw", title="ansible raw, 10 tasks, pipelining", kind="ansible", most=100, quick=20),
-    Peer(name="ansible-shell", title="ansible shell, 10 tasks, pipelining", kind="ansible", most=20, quick=10),
+    Peer(name="pyinfra-steps", title="pyinfra, 10 operations", kind="pyinfra", most=200, quick=20, rounds=3),
+    Peer(
+        name="ansible-raw",
+        title="ansible raw, 10 tasks, pipelining",
+        kind="ansible",
+        most=100,
+        quick=10,
+        rounds=2,
+    ),
+    Peer(
+        name="ansible-shell",
+        title="ansible shell, 10 tasks, pipelining",
+        kind="ansible",
+        most=20,
+        quick=5,
+        rounds=2,
+    ),
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Access:
-    """What a client must know to log in to the hosts."""
-
-    key_file: Path
-    hosts: servers.SshServer
-    at_once: int
-
-
-def measure(peer: Peer, count: int, access: Access, keep: Iterable[int], seconds: float) -> Sample:
+def measure(peer: Peer, count: int, lab: Lab, seconds: float) -> Sample:
     """Run a peer once over ``count`` hosts.
 
     Raises:
@@ -64,70 +71,66 @@ def measure(peer: Peer, count: int, access: Access, keep: Iterable[int], seconds
     folder = namespace.RUN / "peer"
     folder.mkdir(exist_ok=True)
     addresses = [servers.host_address(index) for index in range(count)]
-    command, environment = _command(peer, addresses, access, folder)
-    hosts_before, machine_before = access.hosts.cpu(), processes.machine_cpu()
-    run = processes.run_client(command, seconds=seconds, servers=keep, environment=environment)
-    machine = processes.machine_cpu() - machine_before
-    host_cpu = access.hosts.cpu() - hosts_before
+    command, environment = _command(peer, addresses, lab, folder)
+    hosts_before, share = lab.hosts.cpu(), MachineShare()
+    run = processes.run_client(command, seconds=seconds, servers=lab.servers, environment=environment)
+    host_cpu = lab.hosts.cpu() - hosts_before
+    others = share.others(run.cpu + host_cpu)
     if run.exit_code != 0:
         tail = (run.errors or run.output).strip()[-600:]
         raise Failure(f"{peer.title}: exit code {run.exit_code} after {run.seconds:.0f} s: {tail}")
-    took = run.seconds
+    took, cpu = run.seconds, run.cpu
     if peer.kind == "script":
         report = json.loads(run.output.splitlines()[-1])
         if report["good"] != count:
             raise Failure(f"{peer.title}: {report['good']} of {count} hosts went well")
-        took = report["seconds"]
-    return Sample(
-        hosts=count, seconds=took, client_cpu=run.cpu, host_cpu=host_cpu, other_cpu=machine - run.cpu - host_cpu
-    )
+        took, cpu = report["seconds"], report["cpu"]
+    return Sample(hosts=count, seconds=took, client_cpu=cpu, host_cpu=host_cpu, others=others)
 
 
-def _command(
-    peer: Peer, addresses: list[str], access: Access, folder: Path
-) -> tuple[list[str], dict[str, str]]:
+def _command(peer: Peer, addresses: list[str], lab: Lab, folder: Path) -> tuple[list[str], dict[str, str]]:
     known_hosts = folder / "known_hosts"
-    known_hosts.write_text(f"127.* {access.hosts.public_key}\n", encoding="ascii")
+    known_hosts.write_text(f"127.* {lab.hosts.public_key}\n", encoding="ascii")
     if peer.kind == "pyinfra":
-        return _pyinfra(addresses, access, folder)
+        return _pyinfra(addresses, lab, folder)
     if peer.kind == "ansible":
-        return _ansible(peer, addresses, access, folder)
-    lab = folder / "lab.json"
+        return _ansible(peer, addresses, lab, folder)
+    description = folder / "lab.json"
     document = {
-        "addresses": addresses, "user": namespace.USER, "key_file": str(access.key_file),
-        "host_key": access.hosts.public_key, "at_once": access.at_once,
+        "addresses": addresses, "user": namespace.USER, "key_file": str(lab.key_file),
+        "host_key": lab.hosts.public_key, "at_once": lab.at_once,
     }  # fmt: skip
-    lab.write_text(json.dumps(document), encoding="utf-8")
+    description.write_text(json.dumps(document), encoding="utf-8")
     script = _HERE / (peer.name.replace("-", "_") + ".py")
-    return [str(VENV / "bin" / "python"), str(script), str(lab)], {"PYTHONDONTWRITEBYTECODE": "1"}
+    return [str(VENV / "bin" / "python"), str(script), str(description)], {"PYTHONDONTWRITEBYTECODE": "1"}
 
 
-def _pyinfra(addresses: list[str], access: Access, folder: Path) -> tuple[list[str], dict[str, str]]:
+def _pyinfra(addresses: list[str], lab: Lab, folder: Path) -> tuple[list[str], dict[str, str]]:
     exact = folder / "known_hosts_exact"  # paramiko, beneath, knows no patterns
-    exact.write_text("".join(f"{address} {access.hosts.public_key}\n" for address in addresses), encoding="ascii")
+    exact.write_text(
+        "".join(f"{address} {lab.hosts.public_key}\n" for address in addresses), encoding="ascii"
+    )
     data = {
-        "ssh_user": namespace.USER, "ssh_key": str(access.key_file), "ssh_allow_agent": False,
+        "ssh_user": namespace.USER, "ssh_key": str(lab.key_file), "ssh_allow_agent": False,
         "ssh_look_for_keys": False, "ssh_known_hosts_file": str(exact), "ssh_strict_host_key_checking": "yes",
     }  # fmt: skip
     inventory = folder / "inventory.py"
     inventory.write_text(f"hosts = ({addresses!r}, {data!r})\n", encoding="utf-8")
-    command = [str(VENV / "bin" / "pyinfra"), "-y", "--parallel", str(access.at_once), str(inventory)]
+    command = [str(VENV / "bin" / "pyinfra"), "-y", "--parallel", str(lab.at_once), str(inventory)]
     return [*command, str(_HERE / "pyinfra_steps.py")], {"PYINFRA_NO_UPDATE_CHECK": "1"}
 
 
-def _ansible(
-    peer: Peer, addresses: list[str], access: Access, folder: Path
-) -> tuple[list[str], dict[str, str]]:
+def _ansible(peer: Peer, addresses: list[str], lab: Lab, folder: Path) -> tuple[list[str], dict[str, str]]:
     inventory = folder / "inventory.ini"
     variables = {
-        "ansible_user": namespace.USER, "ansible_ssh_private_key_file": access.key_file,
+        "ansible_user": namespace.USER, "ansible_ssh_private_key_file": lab.key_file,
         "ansible_python_interpreter": _python_of_hosts(),
     }  # fmt: skip
     lines = ["[all]", *addresses, "[all:vars]", *(f"{key}={value}" for key, value in variables.items())]
     inventory.write_text("\n".join(lines) + "\n", encoding="utf-8")
     environment = {
         "ANSIBLE_PIPELINING": "1",
-        "ANSIBLE_FORKS": str(access.at_once),
+        "ANSIBLE_FORKS": str(lab.at_once),
         "ANSIBLE_HOST_KEY_CHECKING": "1",
         "ANSIBLE_SSH_ARGS": f"-C -o ControlMaster=auto -o ControlPersist=60s -o UserKnownHostsFile={folder}/known_hosts",
         "ANSIBLE_HOME": str(folder / "ansible"),
@@ -150,6 +153,8 @@ def _python_of_hosts() -> str:
 def _user_can_run(program: str) -> bool:
     command = [program, "-c", ""]
     try:
-        return subprocess.run(command, user=namespace.USER_ID, check=False, cwd="/", timeout=20).returncode == 0
+        return (
+            subprocess.run(command, user=namespace.USER_ID, check=False, cwd="/", timeout=20).returncode == 0
+        )
     except OSError:
         return False

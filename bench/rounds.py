@@ -41,7 +41,12 @@ class Row:
 
 
 def play(
-    contenders: Sequence[Contender], sizes: Sequence[int], rounds: int, *, reference: str, say: Callable[[str], None]
+    contenders: Sequence[Contender],
+    sizes: Sequence[int],
+    rounds: int,
+    *,
+    reference: str,
+    say: Callable[[str], None],
 ) -> list[Row]:
     """Run every contender at every size, round by round.
 

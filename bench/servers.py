@@ -16,9 +16,7 @@ HOST_PORT = 22
 
 # One server stands for all hosts, but each must have a home of its own, as hosts do. The server's
 # address tells which; the command runs in the same shell, so that it costs no second one.
-_HOME_OF_ADDRESS = (
-    "set -- $SSH_CONNECTION; HOME={hosts}/$3; cd; set --; eval \"$SSH_ORIGINAL_COMMAND\""
-)
+_HOME_OF_ADDRESS = 'set -- $SSH_CONNECTION; HOME={hosts}/$3; cd; set --; eval "$SSH_ORIGINAL_COMMAND"'
 
 _CONFIG = """\
 ListenAddress {listen}
