@@ -39,13 +39,13 @@ class Peer:
 
 PEERS = (
     Peer(name=REFERENCE, title="paramiko, 1 exec of true", kind="script"),
-    Peer(name="paramiko-script", title="paramiko, 10 steps, 1 detached script", kind="script"),
+    Peer(name="paramiko-script", title="paramiko, 10 steps, detached", kind="script"),
     Peer(name="paramiko-execs", title="paramiko, 10 execs", kind="script"),
     Peer(name="fabric-exec", title="Fabric, connect and 1 exec", kind="script"),
     Peer(name="pyinfra-steps", title="pyinfra, 10 operations", kind="pyinfra", most=200, quick=20, rounds=3),
     Peer(
         name="ansible-raw",
-        title="ansible raw, 10 tasks, pipelining",
+        title="ansible raw, 10 tasks",
         kind="ansible",
         most=100,
         quick=10,
@@ -53,7 +53,7 @@ PEERS = (
     ),
     Peer(
         name="ansible-shell",
-        title="ansible shell, 10 tasks, pipelining",
+        title="ansible shell, 10 tasks",
         kind="ansible",
         most=20,
         quick=5,
@@ -77,15 +77,20 @@ def measure(peer: Peer, count: int, lab: Lab, seconds: float) -> Sample:
     host_cpu = lab.hosts.cpu() - hosts_before
     others = share.others(run.cpu + host_cpu)
     if run.exit_code != 0:
-        tail = (run.errors or run.output).strip()[-600:]
-        raise Failure(f"{peer.title}: exit code {run.exit_code} after {run.seconds:.0f} s: {tail}")
+        raise Failure(_why(run))
     took, cpu = run.seconds, run.cpu
     if peer.kind == "script":
         report = json.loads(run.output.splitlines()[-1])
         if report["good"] != count:
-            raise Failure(f"{peer.title}: {report['good']} of {count} hosts went well")
+            raise Failure(f"{report['good']} of {count} hosts went well")
         took, cpu = report["seconds"], report["cpu"]
     return Sample(hosts=count, seconds=took, client_cpu=cpu, host_cpu=host_cpu, others=others)
+
+
+def _why(run: processes.ClientRun) -> str:
+    last = (run.errors or run.output).strip().splitlines()[-1:]
+    end = "not done" if run.exit_code is None else f"exit code {run.exit_code}"
+    return " ".join([f"{end} after {run.seconds:.0f} s:", *last])
 
 
 def _command(peer: Peer, addresses: list[str], lab: Lab, folder: Path) -> tuple[list[str], dict[str, str]]:

@@ -6,7 +6,6 @@ takes all of it back when the first process is gone, so a Ctrl-C or a SIGKILL le
 """
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -61,6 +60,7 @@ def furnish() -> None:
     home = RUN / "home"
     home.mkdir()
     os.chown(home, USER_ID, USER_ID)
+    _make_etc_private()
     _append("/etc/passwd", f"{USER}:x:{USER_ID}:{USER_ID}::{home}:/bin/sh")
     _append("/etc/shadow", f"{USER}:*:19000:0:99999:7:::")
     _append("/etc/group", f"{USER}:x:{USER_ID}:")
@@ -75,12 +75,17 @@ def home_of_clients() -> Path:
     return path
 
 
+def _make_etc_private() -> None:
+    # The whole directory: a mount over a single file goes away when somebody outside replaces that
+    # file, as useradd does.
+    private = RUN / "etc"
+    _run("cp", "-a", "/etc", str(private))
+    _run("mount", "--bind", str(private), "/etc")
+
+
 def _append(path: str, line: str) -> None:
-    private = RUN / Path(path).name
-    shutil.copy2(path, private)
-    with private.open("a", encoding="utf-8") as file:
+    with Path(path).open("a", encoding="utf-8") as file:
         file.write(line + "\n")
-    _run("mount", "--bind", str(private), path)
 
 
 def _run(*command: str) -> None:

@@ -1,15 +1,13 @@
 """Fabric in threads: connect and one command, with Fabric's own defaults."""
 
 from common import Lab, main
-from fabric import Config, Connection
-
-_CONFIG = Config(overrides={"load_ssh_configs": False})
+from fabric import Connection
 
 
 def host(lab: Lab, address: str) -> bool:
     """Connect, run one ``echo``, close."""
     arguments = {"pkey": lab.key, "allow_agent": False, "look_for_keys": False, "banner_timeout": 60}
-    with Connection(address, user=lab.user, config=_CONFIG, connect_kwargs=arguments) as connection:
+    with Connection(address, user=lab.user, connect_kwargs=arguments) as connection:
         return bool(connection.run("echo step", hide=True, in_stream=False).ok)
 
 
