@@ -33,7 +33,7 @@ def main() -> int:
         print("bench: it makes namespaces, which takes root; try it with sudo", file=sys.stderr)
         return 2
     _install_peers()
-    return namespace.enter(arguments, asked.minutes * 60)
+    return namespace.enter("bench", arguments, asked.minutes * 60)
 
 
 def _parser() -> argparse.ArgumentParser:

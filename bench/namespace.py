@@ -20,14 +20,14 @@ USER = "ship"
 USER_ID = 42424
 
 
-def enter(arguments: Sequence[str], seconds: float) -> int:
-    """Run this package again inside new namespaces, for at most ``seconds``.
+def enter(module: str, arguments: Sequence[str], seconds: float) -> int:
+    """Run a module of this package inside new namespaces, for at most ``seconds``.
 
     Returns:
         The exit code: the run's own, 124 when it took too long, 130 when it was interrupted.
     """
     command = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc"]
-    command += ["--", sys.executable, "-m", "bench", "--inside", *arguments]
+    command += ["--", sys.executable, "-m", module, "--inside", *arguments]
     signal.signal(signal.SIGTERM, _interrupt)
     process = subprocess.Popen(
         command,

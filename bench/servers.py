@@ -18,7 +18,9 @@ HOST_PORT = 22
 # address tells which; the command runs in the same shell, so that it costs no second one.
 _HOME_OF_ADDRESS = 'set -- $SSH_CONNECTION; HOME={hosts}/$3; cd; set --; eval "$SSH_ORIGINAL_COMMAND"'
 
+# sshd takes the first value that it finds for a setting.
 _CONFIG = """\
+{more}
 ListenAddress {listen}
 Port {port}
 HostKey {key}
@@ -35,7 +37,6 @@ StrictModes no
 MaxStartups 2000
 MaxSessions 100
 AllowUsers {user}
-{more}
 """
 
 
@@ -55,6 +56,10 @@ class SshServer:
         """CPU seconds of the server and of all that ran on its hosts."""
         return processes.cpu_of_tree(self.process)
 
+    def sessions(self) -> int:
+        """How many processes work for its clients."""
+        return len(processes.tree(self.process)) - 1
+
 
 def host_address(index: int) -> str:
     """The loopback address of a host."""
@@ -64,7 +69,7 @@ def host_address(index: int) -> str:
 def make_client_key() -> Path:
     """An ed25519 key pair without a passphrase; the user accepts it."""
     path = namespace.RUN / "client_key"
-    _keygen(path)
+    make_key(path)
     return path
 
 
@@ -77,13 +82,13 @@ def start_hosts(count: int, *, more: str = "") -> SshServer:
         home.mkdir()
         os.chown(home, namespace.USER_ID, namespace.USER_ID)
     command = _HOME_OF_ADDRESS.format(hosts=homes)
-    return _start("hosts", "0.0.0.0", HOST_PORT, f"DisableForwarding yes\nForceCommand {command}\n{more}")  # noqa: S104 - in a namespace without links
+    return start("hosts", "0.0.0.0", HOST_PORT, f"DisableForwarding yes\nForceCommand {command}\n{more}")  # noqa: S104 - in a namespace without links
 
 
 def start_proxy() -> SshServer:
     """Start the proxy, whose user can do nothing but open connections to hosts."""
     more = f"PermitOpen *:{HOST_PORT}\nForceCommand /bin/false\nPermitTTY no"
-    return _start("proxy", PROXY_ADDRESS, PROXY_PORT, more)
+    return start("proxy", PROXY_ADDRESS, PROXY_PORT, more)
 
 
 def empty_homes() -> None:
@@ -96,15 +101,26 @@ def empty_homes() -> None:
                 entry.unlink(missing_ok=True)
 
 
-def _keygen(path: Path) -> None:
+def make_key(path: Path, kind: str = "ed25519") -> None:
+    """An SSH key pair; RSA keys get OpenSSH's default length."""
+    # The comment matters: paramiko 5.1 can't read every other ECDSA key that has none.
     subprocess.run(
-        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", str(path)], check=True, timeout=20
+        ["ssh-keygen", "-q", "-t", kind, "-N", "", "-C", "bench", "-f", str(path)], check=True, timeout=20
     )
 
 
-def _start(name: str, listen: str, port: int, more: str) -> SshServer:
+def start(name: str, listen: str, port: int, more: str, *, key_kind: str = "ed25519") -> SshServer:
+    """Start an sshd with settings of its own.
+
+    Args:
+        name: for its files.
+        listen: address.
+        port: TCP port.
+        more: lines of configuration that come before the common ones, and so win.
+        key_kind: its host key's.
+    """
     key = namespace.RUN / f"{name}_host_key"
-    _keygen(key)
+    make_key(key, key_kind)
     config = namespace.RUN / f"{name}_sshd_config"
     authorized = namespace.RUN / "client_key.pub"
     text = _CONFIG.format(
