@@ -13,7 +13,7 @@ from bench.measure import Failure, MachineShare, Sample
 _HERE = Path(__file__).parent / "peers"
 VENV = Path(__file__).parent.parent / ".cache" / "bench-peers"
 REFERENCE = "paramiko-exec"
-STEPS = 10
+_ANSIBLE_SSH = "-C -o ControlMaster=auto -o ControlPersist=60s"  # its own default
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +73,7 @@ def measure(peer: Peer, count: int, lab: Lab, seconds: float) -> Sample:
     addresses = [servers.host_address(index) for index in range(count)]
     command, environment = _command(peer, addresses, lab, folder)
     hosts_before, share = lab.hosts.cpu(), MachineShare()
-    run = processes.run_client(command, seconds=seconds, servers=lab.servers, environment=environment)
+    run = processes.run_client(command, seconds=seconds, environment=environment)
     host_cpu = lab.hosts.cpu() - hosts_before
     others = share.others(run.cpu + host_cpu)
     if run.exit_code != 0:
@@ -137,7 +137,7 @@ def _ansible(peer: Peer, addresses: list[str], lab: Lab, folder: Path) -> tuple[
         "ANSIBLE_PIPELINING": "1",
         "ANSIBLE_FORKS": str(lab.at_once),
         "ANSIBLE_HOST_KEY_CHECKING": "1",
-        "ANSIBLE_SSH_ARGS": f"-C -o ControlMaster=auto -o ControlPersist=60s -o UserKnownHostsFile={folder}/known_hosts",
+        "ANSIBLE_SSH_ARGS": f"{_ANSIBLE_SSH} -o UserKnownHostsFile={folder}/known_hosts",
         "ANSIBLE_HOME": str(folder / "ansible"),
         "ANSIBLE_SSH_CONTROL_PATH_DIR": str(folder / "cp"),
         "ANSIBLE_STDOUT_CALLBACK": "default",

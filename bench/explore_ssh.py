@@ -18,7 +18,6 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import namespace, servers
-from bench.servers import SshServer
 
 _KEY_KINDS = ("ed25519", "rsa", "ecdsa")
 
@@ -117,15 +116,15 @@ class _Bench:
         public = [keys[kind].with_name(keys[kind].name + ".pub").read_text() for kind in _KEY_KINDS]
         path.with_suffix(".pub").write_text("".join(public))
         self._keys = {kind: paramiko.PKey.from_path(keys[kind]) for kind in _KEY_KINDS}
-        self._servers: dict[tuple[str, str], tuple[SshServer, int]] = {}
+        self._servers: dict[tuple[str, str], tuple[servers.SshServer, int]] = {}
         for variant in variants:
-            kind = (variant.server, variant.host_key)
-            if kind not in self._servers:
+            settings = (variant.server, variant.host_key)
+            if settings not in self._servers:
                 port = 3000 + len(self._servers)
                 server = servers.start(
                     f"s{port}", "127.0.0.1", port, variant.server, key_kind=variant.host_key
                 )
-                self._servers[kind] = (server, port)
+                self._servers[settings] = (server, port)
 
     def measure(self, variant: Variant, count: int, threads: ThreadPoolExecutor) -> _Figures:
         server, port = self._servers[variant.server, variant.host_key]

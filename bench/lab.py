@@ -1,6 +1,5 @@
 """What every contender works with."""
 
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,11 +15,13 @@ class Lab:
 
     Attributes:
         at_once: hosts that a contender may have in work at the same time.
-        servers: processes that stay between rows.
     """
 
     key_file: Path
     hosts: SshServer
     proxy: SshServer
     at_once: int
-    servers: AbstractSet[int]
+
+    def cpu(self) -> tuple[float, float]:
+        """CPU seconds of the hosts and of the proxy."""
+        return self.hosts.cpu(), self.proxy.cpu()

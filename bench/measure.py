@@ -52,6 +52,7 @@ class ProductSample(Sample):
         first_host: seconds from submitting to the first connection to a host.
         redis_cpu: CPU seconds of Redis.
         flower_cpu: CPU seconds of Flower.
+        proxy_cpu: CPU seconds of the proxy's sshd.
         redis_bytes: what the run left in Redis.
         log_bytes: what its steps printed, on all hosts.
         idle_memory: megabytes of the largest worker process before it.
@@ -64,6 +65,7 @@ class ProductSample(Sample):
     first_host: float
     redis_cpu: float
     flower_cpu: float
+    proxy_cpu: float
     redis_bytes: float
     log_bytes: int
     idle_memory: float
@@ -92,9 +94,9 @@ class MachineShare:
 
     def __init__(self) -> None:
         self._began = time.monotonic()
-        self._before = processes.machine_cpu()
+        self._before = processes.machine_cpu() - time.process_time()
 
     def others(self, own: float) -> float:
-        """The share so far, ``own`` CPU seconds taken out."""
+        """The share so far, ``own`` CPU seconds and those of this process taken out."""
         span = (time.monotonic() - self._began) * (os.cpu_count() or 1)
-        return max(0.0, processes.machine_cpu() - self._before - own) / span
+        return max(0.0, processes.machine_cpu() - time.process_time() - self._before - own) / span

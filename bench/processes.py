@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,17 +98,15 @@ class ClientRun:
     errors: str
 
 
-def run_client(
-    command: Sequence[str], *, seconds: float, servers: Iterable[int], environment: Mapping[str, str]
-) -> ClientRun:
+def run_client(command: Sequence[str], *, seconds: float, environment: Mapping[str, str]) -> ClientRun:
     """Run a program to its end, and end what it leaves behind.
 
     Args:
         command: the program and its arguments.
         seconds: when to give up.
-        servers: children of this process that were there before and stay.
         environment: variables beside this process's own.
     """
+    others = set(_children())
     cpu_before = _cpu_of_ended_children()
     began = time.monotonic()
     process = subprocess.Popen(
@@ -129,20 +127,20 @@ def run_client(
         output, errors = process.communicate()
         code = None
     took = time.monotonic() - began
-    end_orphans(servers)
+    _end_children_but(others)
     cpu = _cpu_of_ended_children() - cpu_before
     return ClientRun(seconds=took, cpu=cpu, exit_code=code, output=output, errors=errors)
 
 
-def end_orphans(servers: Iterable[int]) -> None:
-    """Kill and collect every child of this process that is not one of ``servers``."""
-    kept = set(servers)
+def _children() -> list[int]:
     me = os.getpid()
-    for _ in range(5):
-        orphans = [number for number, (parent, _) in _all().items() if parent == me and number not in kept]
-        if not orphans:
-            return
-        for number in orphans:
+    return [number for number, (parent, _) in _all().items() if parent == me]
+
+
+def _end_children_but(others: Collection[int]) -> None:
+    """End what a client has left behind: orphans come to this process, the first of its namespace."""
+    while left := [number for number in _children() if number not in others]:
+        for number in left:
             with suppress(ProcessLookupError):
                 os.kill(number, signal.SIGKILL)
             with suppress(ChildProcessError):

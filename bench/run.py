@@ -55,13 +55,7 @@ def run(options: Options) -> int:
     key = servers.make_client_key()
     hosts = servers.start_hosts(max(options.sizes) + WARM_HOSTS)
     proxy = servers.start_proxy()
-    lab = Lab(
-        key_file=key,
-        hosts=hosts,
-        proxy=proxy,
-        at_once=options.at_once,
-        servers={hosts.process, proxy.process},
-    )
+    lab = Lab(key_file=key, hosts=hosts, proxy=proxy, at_once=options.at_once)
     taking_part = _peers(options, lab)
     own = [name for name in targets.ROWS if options.wants(name)]
     with ExitStack() as services:

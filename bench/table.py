@@ -35,8 +35,9 @@ def show_rows(console: Console, rows: Sequence[Row], *, at_once: int, cores: int
         table.add_row(*_cells(row))
     console.print(table)
     console.print(
-        "of reference: hosts/s over those of the first row in the same round. tool, host: CPU of the tool, and of sshd "
-        "and the steps. others: share of the machine's CPU that went elsewhere; above 20% the figures are soft.",
+        "of reference: hosts/s over those of the first row in the same round. tool, host: CPU of the tool, "
+        "and of sshd and the steps. others: share of the machine's CPU that went elsewhere; above 20% the "
+        "figures are soft.",
         style="dim",
     )
     for row in rows:

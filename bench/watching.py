@@ -44,7 +44,7 @@ def _inodes(process: int) -> set[str]:
     with suppress(FileNotFoundError, ProcessLookupError):
         for entry in os.scandir(f"/proc/{process}/fd"):
             with suppress(FileNotFoundError):
-                target = os.readlink(entry.path)
+                target = str(Path(entry.path).readlink())
                 if target.startswith("socket:["):
                     held.add(target[len("socket:[") : -1])
     return held

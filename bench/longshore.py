@@ -1,0 +1,259 @@
+"""Longshore as its users run it: a fleet file, Redis, Flower, workers, the command line and the client."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from redis import Redis
+from workers.embedded_redis import EmbeddedRedis
+
+from bench import namespace, processes, servers
+from bench.lab import WARM_HOSTS, Lab
+from bench.measure import Failure
+from producer import Client
+
+STEPS = 10
+STEP_OUTPUT = "x" * 100  # ten of them, with their newlines, are the 1 KB of logs that the target speaks of
+_POOL = "official"
+_FLOWER = "http://127.0.0.1:5555"
+_START_SECONDS = 60.0
+_REPOSITORY = Path(__file__).parent.parent
+
+
+def command() -> list[str]:
+    """The command line of this environment."""
+    script = Path(sys.executable).with_name("longshore")
+    return (
+        [str(script)] if script.exists() else [sys.executable, "-c", "from producer.cli import main; main()"]
+    )
+
+
+def cluster(route: str, size: int) -> str:
+    """The name of the cluster with ``size`` hosts behind ``route`` (``direct`` or ``proxied``)."""
+    return f"{route}-{size}"
+
+
+def write_fleet(folder: Path, lab: Lab, sizes: Sequence[int]) -> Path:
+    """A fleet with a cluster for each route and size, and one more for each route to warm workers up with."""
+    proxy = {
+        "os": "linux", "address": servers.PROXY_ADDRESS, "port": servers.PROXY_PORT, "credential": "lab",
+        "host_key": [lab.proxy.public_key],
+    }  # fmt: skip
+    clusters: dict[str, Any] = {}
+    for route, more in {"direct": {}, "proxied": {"proxy": "bastion"}}.items():
+        ranges = {size: range(size) for size in sizes}
+        ranges[WARM_HOSTS] = range(max(sizes), max(sizes) + WARM_HOSTS)
+        for size, indexes in ranges.items():
+            hosts = {f"{route}-{size}-{index:04}": servers.host_address(index) for index in indexes}
+            common = {"os": "linux", "pool": _POOL, "credential": "lab"}
+            clusters[cluster(route, size)] = {**common, **more, "hosts": hosts}
+    document = {
+        "pools": {_POOL: {"kind": "official"}},
+        "credentials": {"lab": {"user": namespace.USER, "key_file": str(lab.key_file)}},
+        "proxies": {"bastion": proxy},
+        "clusters": clusters,
+    }
+    path = folder / "fleet.yaml"
+    path.write_text(json.dumps(document), encoding="utf-8")  # JSON is YAML
+    return path
+
+
+def write_large_fleet(folder: Path, hosts: int) -> Path:
+    """A fleet of one cluster, ``large``, whose hosts nobody will ask for."""
+    addresses = {
+        f"host-{index:05}": f"10.{index >> 16}.{index >> 8 & 255}.{index & 255}" for index in range(hosts)
+    }
+    document = {
+        "pools": {_POOL: {"kind": "official"}},
+        "credentials": {"lab": {"user": namespace.USER, "key_file": "key"}},
+        "clusters": {"large": {"os": "linux", "pool": _POOL, "credential": "lab", "hosts": addresses}},
+    }
+    path = folder / "large.yaml"
+    path.write_text(json.dumps(document), encoding="utf-8")
+    return path
+
+
+def write_application(folder: Path) -> Path:
+    """Ten steps of ``echo``, in one batch."""
+    actions = [{"run": f"echo {STEP_OUTPUT}", "name": f"step {number}"} for number in range(STEPS)]
+    document = {"application": "bench", "actions": actions, "rollout": {"batches": ["100%"]}}
+    path = folder / "bench.yaml"
+    path.write_text(json.dumps(document), encoding="utf-8")
+    return path
+
+
+class Services:
+    """Redis and Flower while the context lasts, and workers as often as they are asked for.
+
+    Attributes:
+        processes: worker processes.
+    """
+
+    def __init__(self, folder: Path, fleet: Path, *, worker_processes: int, threads: int) -> None:
+        self._folder = folder
+        self._fleet = fleet
+        self._application = write_application(folder)
+        self.processes = worker_processes
+        self._threads = threads
+        self._stack = ExitStack()
+        self._workers: subprocess.Popen[bytes] | None = None
+        self._flower: subprocess.Popen[bytes] | None = None
+        self._redis = EmbeddedRedis(folder / "redis")
+
+    def __enter__(self) -> Self:
+        self._stack.enter_context(self._redis)
+        os.environ["LONGSHORE_REDIS_URL"] = self._redis.url(0)
+        os.environ["LONGSHORE_RECORD_URL"] = self._redis.url(1)
+        os.environ["LONGSHORE_FLEET"] = str(self._fleet)
+        self._stack.callback(self.stop_workers)
+        self._store = self._stack.enter_context(Redis.from_url(self._redis.url(0)))
+        self._client = Client()
+        self._flower = self._start(
+            [
+                sys.executable,
+                "-m",
+                "celery",
+                "-A",
+                "workers.app",
+                "flower",
+                "--address=127.0.0.1",
+                "--port=5555",
+            ]
+        )
+        self._stack.callback(_end, self._flower)
+        namespace.wait_for("Flower", _flower_answers, _START_SECONDS)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def start_workers(self) -> tuple[int, ...]:
+        """Start workers afresh, so that no connection to a host is left from before.
+
+        Returns:
+            Their processes.
+        """
+        self.stop_workers()
+        options = ["--pool", _POOL, "--processes", str(self.processes), "--concurrency", str(self._threads)]
+        self._workers = self._start([*command(), "worker", *options])
+        namespace.wait_for("workers", self._workers_wait_for_work, _START_SECONDS)
+        return processes.tree(self._workers.pid)
+
+    def stop_workers(self) -> None:
+        """End the workers, if there are any."""
+        running, self._workers = self._workers, None
+        if running is not None:
+            _end(running)
+
+    def _workers_wait_for_work(self) -> bool:
+        waiting = [client for client in self._store.client_list() if client["cmd"] == "brpop"]
+        return len(waiting) >= self.processes
+
+    def _start(self, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
+        with (self._folder / "services.log").open("ab") as log:
+            return subprocess.Popen(
+                arguments,
+                cwd=_REPOSITORY,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def verify(self, name: str, seconds: float) -> None:
+        """Verify a cluster with the command line; its hosts' keys are pinned then.
+
+        Raises:
+            Failure: it did not end well.
+        """
+        arguments = [*command(), "verify", name, "--json"]
+        try:
+            done = subprocess.run(
+                arguments, cwd=_REPOSITORY, capture_output=True, text=True, timeout=seconds, check=False
+            )
+        except subprocess.TimeoutExpired as error:
+            raise Failure(f"verifying {name} was not done after {seconds:.0f} s") from error
+        if done.returncode != 0:
+            raise Failure(f"verifying {name}: exit code {done.returncode}: {self._last_words(done.stderr)}")
+
+    def deploy(self, name: str) -> str:
+        """Submit the deployment to a cluster, and give its run's id."""
+        return self._client.deploy(self._application, to=[name], fleet=self._fleet)
+
+    def wait(self, run: str, seconds: float) -> float:
+        """Wait until a run is over.
+
+        Returns:
+            When it was, in seconds since 1970, by its record.
+
+        Raises:
+            Failure: it did not succeed, or it was not over after ``seconds``.
+        """
+        end = time.monotonic() + seconds
+        while (record := self._client.show(run))["finished"] is None:
+            if time.monotonic() > end:
+                raise Failure(f"run {run} was not over after {seconds:.0f} s: {record['state']}")
+            time.sleep(0.2)
+        if record["state"] != "succeeded":
+            raise Failure(f"run {run} {record['state']}: {_first_trouble(record)}")
+        return datetime.fromisoformat(record["finished"]).timestamp()
+
+    def memory(self) -> float:
+        """Bytes that Redis keeps in keys, without its clients' buffers and its own needs."""
+        stats = self._store.memory_stats()
+        tables = [value for key, value in stats.items() if str(key).startswith("db.")]
+        return float(stats["dataset.bytes"]) + sum(sum(table.values()) for table in tables)
+
+    def cpu(self) -> tuple[float, float, float]:
+        """CPU seconds of workers, Redis and Flower."""
+        roots = (
+            self._workers.pid if self._workers else 0,
+            self._redis.pid or 0,
+            self._flower.pid if self._flower else 0,
+        )
+        workers, redis, flower = (processes.cpu_of_tree(root) for root in roots)
+        return workers, redis, flower
+
+    def _last_words(self, errors: str) -> str:
+        lines = (
+            errors.strip().splitlines() or (self._folder / "services.log").read_text().strip().splitlines()
+        )
+        return lines[-1] if lines else "it said nothing"
+
+
+def _flower_answers() -> bool:
+    try:
+        with urllib.request.urlopen(f"{_FLOWER}/healthcheck", timeout=2) as answer:  # noqa: S310 - a fixed address
+            return bool(answer.status == 200)  # noqa: PLR2004 - HTTP's OK
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _first_trouble(record: Mapping[str, Any]) -> str:
+    hosts = [host for batch in record["batches"] for host in batch["hosts"] if host["outcome"] != "ok"]
+    return f"{len(hosts)} hosts; {hosts[0]['name']}: {hosts[0]['message']}" if hosts else "no host failed"
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ask a process to end; kill what is left of its tree after a while."""
+    family = processes.tree(process.pid)
+    process.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(20)
+    for number in family:
+        with suppress(ProcessLookupError):  # nobody else takes a number so soon in a namespace of our own
+            os.kill(number, signal.SIGKILL)
+    process.wait()
