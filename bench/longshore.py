@@ -10,18 +10,22 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
-from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from config.loading import load_application, load_fleet
+from producer.run import Run
 from redis import Redis
+from tasks.record.views import RunView
 from workers.embedded_redis import EmbeddedRedis
 
 from bench import namespace, processes, servers
 from bench.lab import WARM_HOSTS, Lab
 from bench.measure import Failure
+from config.fleet import Fleet
 from producer import Client
+from tasks.outcomes import RunState
 
 STEPS = 10
 STEP_OUTPUT = "x" * 100  # ten of them, with their newlines, are the 1 KB of logs that the target speaks of
@@ -44,29 +48,27 @@ def cluster(route: str, size: int) -> str:
     return f"{route}-{size}"
 
 
-def write_fleet(folder: Path, lab: Lab, sizes: Sequence[int]) -> Path:
-    """A fleet with a cluster for each route and size, and one more for each route to warm workers up with."""
+def write_fleets(folder: Path, lab: Lab, sizes: Sequence[int]) -> None:
+    """A fleet for each route and size, of one cluster; and one for each route to warm workers up with."""
     proxy = {
         "os": "linux", "address": servers.PROXY_ADDRESS, "port": servers.PROXY_PORT, "credential": "lab",
         "host_key": [lab.proxy.public_key],
     }  # fmt: skip
-    clusters: dict[str, Any] = {}
+    ranges = {size: range(size) for size in sizes}
+    ranges[WARM_HOSTS] = range(max(sizes), max(sizes) + WARM_HOSTS)
     for route, more in {"direct": {}, "proxied": {"proxy": "bastion"}}.items():
-        ranges = {size: range(size) for size in sizes}
-        ranges[WARM_HOSTS] = range(max(sizes), max(sizes) + WARM_HOSTS)
         for size, indexes in ranges.items():
-            hosts = {f"{route}-{size}-{index:04}": servers.host_address(index) for index in indexes}
-            common = {"os": "linux", "pool": _POOL, "credential": "lab"}
-            clusters[cluster(route, size)] = {**common, **more, "hosts": hosts}
-    document = {
-        "pools": {_POOL: {"kind": "official"}},
-        "credentials": {"lab": {"user": namespace.USER, "key_file": str(lab.key_file)}},
-        "proxies": {"bastion": proxy},
-        "clusters": clusters,
-    }
-    path = folder / "fleet.yaml"
-    path.write_text(json.dumps(document), encoding="utf-8")  # JSON is YAML
-    return path
+            name = cluster(route, size)
+            hosts = {f"{name}-{index:04}": servers.host_address(index) for index in indexes}
+            document = {
+                "pools": {_POOL: {"kind": "official"}},
+                "credentials": {"lab": {"user": namespace.USER, "key_file": str(lab.key_file)}},
+                "proxies": {"bastion": proxy},
+                "clusters": {
+                    name: {"os": "linux", "pool": _POOL, "credential": "lab", **more, "hosts": hosts}
+                },
+            }
+            _write(folder / f"{name}.yaml", document)
 
 
 def write_large_fleet(folder: Path, hosts: int) -> Path:
@@ -79,17 +81,18 @@ def write_large_fleet(folder: Path, hosts: int) -> Path:
         "credentials": {"lab": {"user": namespace.USER, "key_file": "key"}},
         "clusters": {"large": {"os": "linux", "pool": _POOL, "credential": "lab", "hosts": addresses}},
     }
-    path = folder / "large.yaml"
-    path.write_text(json.dumps(document), encoding="utf-8")
-    return path
+    return _write(folder / "large.yaml", document)
 
 
 def write_application(folder: Path) -> Path:
     """Ten steps of ``echo``, in one batch."""
     actions = [{"run": f"echo {STEP_OUTPUT}", "name": f"step {number}"} for number in range(STEPS)]
     document = {"application": "bench", "actions": actions, "rollout": {"batches": ["100%"]}}
-    path = folder / "bench.yaml"
-    path.write_text(json.dumps(document), encoding="utf-8")
+    return _write(folder / "bench.yaml", document)
+
+
+def _write(path: Path, document: Mapping[str, Any]) -> Path:
+    path.write_text(json.dumps(document), encoding="utf-8")  # JSON is YAML
     return path
 
 
@@ -100,10 +103,9 @@ class Services:
         processes: worker processes.
     """
 
-    def __init__(self, folder: Path, fleet: Path, *, worker_processes: int, threads: int) -> None:
+    def __init__(self, folder: Path, *, worker_processes: int, threads: int) -> None:
         self._folder = folder
-        self._fleet = fleet
-        self._application = write_application(folder)
+        self._application = load_application(write_application(folder))
         self.processes = worker_processes
         self._threads = threads
         self._stack = ExitStack()
@@ -115,10 +117,9 @@ class Services:
         self._stack.enter_context(self._redis)
         os.environ["LONGSHORE_REDIS_URL"] = self._redis.url(0)
         os.environ["LONGSHORE_RECORD_URL"] = self._redis.url(1)
-        os.environ["LONGSHORE_FLEET"] = str(self._fleet)
         self._stack.callback(self.stop_workers)
         self._store = self._stack.enter_context(Redis.from_url(self._redis.url(0)))
-        self._client = Client()
+        self._client = self._stack.enter_context(Client())
         self._flower = self._start(
             [
                 sys.executable,
@@ -179,7 +180,7 @@ class Services:
         Raises:
             Failure: it did not end well.
         """
-        arguments = [*command(), "verify", name, "--json"]
+        arguments = [*command(), "verify", name, "--fleet", str(self._folder / f"{name}.yaml"), "--json"]
         try:
             done = subprocess.run(
                 arguments, cwd=_REPOSITORY, capture_output=True, text=True, timeout=seconds, check=False
@@ -187,29 +188,32 @@ class Services:
         except subprocess.TimeoutExpired as error:
             raise Failure(f"verifying {name} was not done after {seconds:.0f} s") from error
         if done.returncode != 0:
-            raise Failure(f"verifying {name}: exit code {done.returncode}: {self._last_words(done.stderr)}")
+            words = done.stderr.strip().splitlines() or self._log().splitlines() or ["it said nothing"]
+            raise Failure(f"verifying {name}: exit code {done.returncode}: {words[-1]}")
 
-    def deploy(self, name: str) -> str:
-        """Submit the deployment to a cluster, and give its run's id."""
-        return self._client.deploy(self._application, to=[name], fleet=self._fleet)
+    def fleet(self, name: str) -> Fleet:
+        """A cluster's fleet, loaded; a deployment's time starts after that."""
+        return load_fleet(self._folder / f"{name}.yaml")
 
-    def wait(self, run: str, seconds: float) -> float:
-        """Wait until a run is over.
+    def deploy(self, fleet: Fleet) -> Run:
+        """Submit the deployment to a fleet's only cluster."""
+        return self._client.deploy(fleet, self._application, to=list(fleet.clusters))
 
-        Returns:
-            When it was, in seconds since 1970, by its record.
+    def wait(self, run: Run, seconds: float) -> RunView:
+        """Wait until a run is over, asking seldom and little so as not to be in the way.
 
         Raises:
             Failure: it did not succeed, or it was not over after ``seconds``.
         """
         end = time.monotonic() + seconds
-        while (record := self._client.show(run))["finished"] is None:
+        while not self._client.runs(limit=1)[0].state.ended:
             if time.monotonic() > end:
-                raise Failure(f"run {run} was not over after {seconds:.0f} s: {record['state']}")
+                raise Failure(f"run {run.id} was not over after {seconds:.0f} s")
             time.sleep(0.2)
-        if record["state"] != "succeeded":
-            raise Failure(f"run {run} {record['state']}: {_first_trouble(record)}")
-        return datetime.fromisoformat(record["finished"]).timestamp()
+        view = run.view()
+        if view.state is not RunState.SUCCEEDED:
+            raise Failure(f"run {run.id} {view.state}: {_first_trouble(view)}")
+        return view
 
     def memory(self) -> float:
         """Bytes that Redis keeps in keys, without its clients' buffers and its own needs."""
@@ -227,11 +231,8 @@ class Services:
         workers, redis, flower = (processes.cpu_of_tree(root) for root in roots)
         return workers, redis, flower
 
-    def _last_words(self, errors: str) -> str:
-        lines = (
-            errors.strip().splitlines() or (self._folder / "services.log").read_text().strip().splitlines()
-        )
-        return lines[-1] if lines else "it said nothing"
+    def _log(self) -> str:
+        return (self._folder / "services.log").read_text(encoding="utf-8", errors="replace").strip()
 
 
 def _flower_answers() -> bool:
@@ -242,9 +243,9 @@ def _flower_answers() -> bool:
         return False
 
 
-def _first_trouble(record: Mapping[str, Any]) -> str:
-    hosts = [host for batch in record["batches"] for host in batch["hosts"] if host["outcome"] != "ok"]
-    return f"{len(hosts)} hosts; {hosts[0]['name']}: {hosts[0]['message']}" if hosts else "no host failed"
+def _first_trouble(view: RunView) -> str:
+    hosts = [host for batch in view.batches for host in batch.hosts if host.outcome != "ok"]
+    return f"{len(hosts)} hosts; {hosts[0].name}: {hosts[0].message}" if hosts else "no host failed"
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

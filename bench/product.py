@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from statistics import median
 
-from config.loader import load_application, load_fleet
+from config.loading import load_application, load_fleet
 from tasks.planning import plan_deployment
 
 from bench import longshore, namespace, processes, servers, targets
@@ -17,6 +17,7 @@ from bench.longshore import STEP_OUTPUT, STEPS, Services, cluster
 from bench.measure import Failure, MachineShare, ProductSample
 from bench.rounds import Contender
 from bench.watching import Watch
+from config.fleet import Fleet
 
 _TITLES = {targets.DIRECT: "Longshore, 10 steps", targets.PROXIED: "Longshore, 10 steps, via proxy"}
 _ROUTES = {targets.DIRECT: "direct", targets.PROXIED: "proxied"}
@@ -46,8 +47,8 @@ def running(lab: Lab, wish: Wish) -> Iterator[list[Contender]]:
     """Start Redis and Flower and verify every host; the contenders given then measure deployments."""
     folder = namespace.RUN / "longshore"
     folder.mkdir()
-    fleet = longshore.write_fleet(folder, lab, wish.sizes)
-    with Services(folder, fleet, worker_processes=wish.processes, threads=wish.threads) as services:
+    longshore.write_fleets(folder, lab, wish.sizes)
+    with Services(folder, worker_processes=wish.processes, threads=wish.threads) as services:
         services.start_workers()
         for row in wish.rows:
             for size in (WARM_HOSTS, *wish.sizes):
@@ -74,22 +75,22 @@ def _measure(lab: Lab, services: Services, row: str, count: int) -> ProductSampl
     servers.empty_homes()
     workers = services.start_workers()
     try:
-        services.wait(services.deploy(cluster(route, WARM_HOSTS)), _limit(WARM_HOSTS))
-        return _watched(lab, services, workers, cluster(route, count), count)
+        services.wait(services.deploy(services.fleet(cluster(route, WARM_HOSTS))), _limit(WARM_HOSTS))
+        return _watched(lab, services, workers, services.fleet(cluster(route, count)))
     finally:
         services.stop_workers()
 
 
-def _watched(lab: Lab, services: Services, workers: tuple[int, ...], name: str, count: int) -> ProductSample:
+def _watched(lab: Lab, services: Services, workers: tuple[int, ...], fleet: Fleet) -> ProductSample:
+    count = sum(len(each.hosts) for each in fleet.clusters.values())
     idle = max(processes.memory(worker) for worker in workers)
     kept, cpu, lab_cpu, share = services.memory(), services.cpu(), lab.cpu(), MachineShare()
     with Watch(workers) as watch:
         began, submitted = time.monotonic(), time.time()
-        run = services.deploy(name)
-        finished = services.wait(run, _limit(count))
+        finished = services.wait(services.deploy(fleet), _limit(count)).finished
     spent = [after - before for before, after in zip(cpu, services.cpu(), strict=True)]
     host_cpu, proxy_cpu = (after - before for before, after in zip(lab_cpu, lab.cpu(), strict=True))
-    if watch.first_host is None:
+    if watch.first_host is None or finished is None:
         raise Failure("no connection to a host was seen")
     return ProductSample(
         hosts=count,
@@ -130,5 +131,5 @@ def _seconds_to_plan() -> float:
     fleet = load_fleet(longshore.write_large_fleet(folder, _PLANNED_HOSTS))
     application = load_application(folder / "bench.yaml")
     began = time.monotonic()
-    plan_deployment(fleet, application, to=["large"], parameters={})
+    plan_deployment(fleet, application, ["large"], {})
     return time.monotonic() - began
