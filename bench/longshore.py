@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
@@ -114,27 +114,26 @@ class Services:
         self._redis = EmbeddedRedis(folder / "redis")
 
     def __enter__(self) -> Self:
+        try:
+            self._enter()
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def _enter(self) -> None:
         self._stack.enter_context(self._redis)
         os.environ["LONGSHORE_REDIS_URL"] = self._redis.url(0)
         os.environ["LONGSHORE_RECORD_URL"] = self._redis.url(1)
         self._stack.callback(self.stop_workers)
-        self._store = self._stack.enter_context(Redis.from_url(self._redis.url(0)))
+        self._stores = [
+            self._stack.enter_context(Redis.from_url(self._redis.url(number))) for number in (0, 1)
+        ]
         self._client = self._stack.enter_context(Client())
-        self._flower = self._start(
-            [
-                sys.executable,
-                "-m",
-                "celery",
-                "-A",
-                "workers.app",
-                "flower",
-                "--address=127.0.0.1",
-                "--port=5555",
-            ]
-        )
+        flower = ["-m", "celery", "-A", "workers.app", "flower", "--address=127.0.0.1", "--port=5555"]
+        self._flower = self._start([sys.executable, *flower])
         self._stack.callback(_end, self._flower)
-        namespace.wait_for("Flower", _flower_answers, _START_SECONDS)
-        return self
+        self._await("Flower", self._flower, _flower_answers)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -149,9 +148,10 @@ class Services:
         """
         self.stop_workers()
         options = ["--pool", _POOL, "--processes", str(self.processes), "--concurrency", str(self._threads)]
-        self._workers = self._start([*command(), "worker", *options])
-        namespace.wait_for("workers", self._workers_wait_for_work, _START_SECONDS)
-        return processes.tree(self._workers.pid)
+        since = time.time()
+        workers = self._workers = self._start([*command(), "worker", *options])
+        self._await("workers", workers, lambda: self._slots_since(since) >= self.processes * self._threads)
+        return processes.tree(workers.pid)
 
     def stop_workers(self) -> None:
         """End the workers, if there are any."""
@@ -159,9 +159,23 @@ class Services:
         if running is not None:
             _end(running)
 
-    def _workers_wait_for_work(self) -> bool:
-        waiting = [client for client in self._store.client_list() if client["cmd"] == "brpop"]
-        return len(waiting) >= self.processes
+    def _slots_since(self, when: float) -> int:
+        """Free slots of workers that have given a sign of life since."""
+        workers = [worker for pool in self._client.pools() for worker in pool.workers]
+        return sum(worker.slots - worker.busy for worker in workers if worker.seen >= when)
+
+    def _await(self, what: str, process: subprocess.Popen[bytes], ready: Callable[[], bool]) -> None:
+        """Wait until a service is ready, no longer than it lives.
+
+        Raises:
+            Failure: it ended, or it was not ready in time.
+        """
+        try:
+            namespace.wait_for(what, lambda: process.poll() is not None or ready(), _START_SECONDS)
+        except TimeoutError as error:
+            raise Failure(str(error)) from error
+        if process.returncode is not None:
+            raise Failure(f"{what} ended with exit code {process.returncode}: {self._log()[-500:]}")
 
     def _start(self, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
         with (self._folder / "services.log").open("ab") as log:
@@ -215,11 +229,9 @@ class Services:
             raise Failure(f"run {run.id} {view.state}: {_first_trouble(view)}")
         return view
 
-    def memory(self) -> float:
-        """Bytes that Redis keeps in keys, without its clients' buffers and its own needs."""
-        stats = self._store.memory_stats()
-        tables = [value for key, value in stats.items() if str(key).startswith("db.")]
-        return float(stats["dataset.bytes"]) + sum(sum(table.values()) for table in tables)
+    def memory(self) -> int:
+        """Bytes of all that Redis keeps, key by key: its total also holds buffers, which come and go."""
+        return sum(_bytes_of_keys(store) for store in self._stores)
 
     def cpu(self) -> tuple[float, float, float]:
         """CPU seconds of workers, Redis and Flower."""
@@ -233,6 +245,13 @@ class Services:
 
     def _log(self) -> str:
         return (self._folder / "services.log").read_text(encoding="utf-8", errors="replace").strip()
+
+
+def _bytes_of_keys(store: Redis) -> int:
+    with store.pipeline(transaction=False) as pipeline:
+        for key in store.scan_iter(count=1000):
+            pipeline.memory_usage(key, samples=0)
+        return sum(size or 0 for size in pipeline.execute())  # None for a key that has gone since
 
 
 def _flower_answers() -> bool:
