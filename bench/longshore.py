@@ -14,18 +14,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from config.loading import load_application, load_fleet
-from producer.run import Run
 from redis import Redis
-from tasks.record.views import RunView
-from workers.embedded_redis import EmbeddedRedis
 
 from bench import namespace, processes, servers
 from bench.lab import WARM_HOSTS, Lab
 from bench.measure import Failure
 from config.fleet import Fleet
+from config.loading import load_application, load_fleet
 from producer import Client
+from producer.run import Run
 from tasks.outcomes import RunState
+from tasks.record.views import RunView
+from workers.embedded_redis import EmbeddedRedis
 
 STEPS = 10
 STEP_OUTPUT = "x" * 100  # ten of them, with their newlines, are the 1 KB of logs that the target speaks of

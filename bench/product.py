@@ -8,9 +8,6 @@ from dataclasses import dataclass
 from functools import partial
 from statistics import median
 
-from config.loading import load_application, load_fleet
-from tasks.planning import plan_deployment
-
 from bench import longshore, namespace, processes, servers, targets
 from bench.lab import WARM_HOSTS, Lab
 from bench.longshore import STEP_OUTPUT, STEPS, Services, cluster
@@ -18,6 +15,8 @@ from bench.measure import Failure, MachineShare, ProductSample
 from bench.rounds import Contender
 from bench.watching import Watch
 from config.fleet import Fleet
+from config.loading import load_application, load_fleet
+from tasks.planning import plan_deployment
 
 _TITLES = {targets.DIRECT: "Longshore, 10 steps", targets.PROXIED: "Longshore, 10 steps, via proxy"}
 _ROUTES = {targets.DIRECT: "direct", targets.PROXIED: "proxied"}

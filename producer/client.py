@@ -83,9 +83,7 @@ class Client:
         self.operator = operator or _login_name()
         self._servers = Servers(self.settings)
         self._reader = RecordReader(self._servers.record)
-        self._writer = RecordWriter(
-            self._servers.record, ttl_seconds=int(self.settings.record_ttl)
-        )
+        self._writer = RecordWriter(self._servers.record, ttl_seconds=int(self.settings.record_ttl))
 
     def __enter__(self) -> Self:
         return self

@@ -12,14 +12,11 @@ from tasks.actions.steps import Step
 from tasks.holdings import Held
 from tasks.hostscript import driver
 from tasks.hostscript.control import (
-    Busy,
     ControlParser,
-    DriverFailed,
     Event,
     Finished,
     Output,
     PutDone,
-    Refused,
     Status,
     StepCause,
     Stopped,

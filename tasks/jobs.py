@@ -67,7 +67,9 @@ class Jobs:
         try:
             return self._deployment(held, pins)
         except TransportError as error:
-            return Foregone(result=HostResult(outcome=Outcome.FAILED, cause=error.cause, message=error.detail))
+            return Foregone(
+                result=HostResult(outcome=Outcome.FAILED, cause=error.cause, message=error.detail)
+            )
 
     def close(self) -> None:
         """Close every connection."""
