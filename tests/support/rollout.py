@@ -4,7 +4,7 @@ from typing import Any
 
 from producer import Client, Run
 from tasks.record.views import RunView
-from tests.support.files import write_yaml
+from tests.support.yaml_files import write_yaml
 from tests.support.site import Site
 
 RUN_SECONDS = 60.0
