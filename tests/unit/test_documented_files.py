@@ -22,7 +22,7 @@ from config.fleet import Cluster, Credential, Fleet, Host, Pool, Proxy, SecretRe
 from config.importing.ansible import import_ansible
 from config.importing.imported import render_fleet
 from config.loading import load_application, load_fleet
-from tests.support.yaml_files import DESIGN_APPLICATION, DESIGN_FLEET, written
+from tests.support.files import DESIGN_APPLICATION, DESIGN_FLEET, written
 
 DOCS = Path(__file__).parents[2] / "docs"
 FLEET_PAGE = DOCS / "reference" / "fleet.md"

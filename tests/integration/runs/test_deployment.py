@@ -11,9 +11,9 @@ import pytest
 
 from config.causes import Cause
 from tasks.outcomes import Outcome, RunState
-from tests.support.yaml_files import application_of, fleet_of, write_yaml
 from tests.support.rollout import Rollout, outcomes
 from tests.support.sshd import Sshd, SshdFactory
+from tests.support.yaml_files import application_of, fleet_of, write_yaml
 
 pytestmark = pytest.mark.integration
 

@@ -13,7 +13,7 @@ from config.importing.ansible import import_ansible
 from config.importing.imported import Imported, render_fleet
 from config.importing.inventory import expand
 from config.loading import load_fleet
-from tests.support.yaml_files import written
+from tests.support.files import written
 
 
 def imported(folder: Path, text: str, name: str = "hosts.ini") -> Imported:

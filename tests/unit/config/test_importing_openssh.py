@@ -9,7 +9,7 @@ from config.fleet import Fleet
 from config.importing.imported import Imported, render_fleet
 from config.importing.openssh import import_openssh
 from config.loading import load_fleet
-from tests.support.yaml_files import written
+from tests.support.files import written
 
 
 def imported(folder: Path, text: str) -> Imported:

@@ -8,7 +8,7 @@ from config.application import Action, Application
 from config.fleet import Become
 from config.loading import load_application
 from config.problems import InvalidFileError
-from tests.support.yaml_files import DESIGN_APPLICATION, written
+from tests.support.files import DESIGN_APPLICATION, written
 
 
 def refused(folder: Path, text: str) -> list[str]:

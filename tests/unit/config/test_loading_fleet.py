@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from config.loading import load_fleet
 from config.positions import YamlSyntaxError, read_yaml
 from config.problems import InvalidFileError
-from tests.support.yaml_files import DESIGN_FLEET, written
+from tests.support.files import DESIGN_FLEET, written
 
 SMALL = """\
 pools: {official: {kind: official}}

@@ -9,7 +9,7 @@ from config.firewall import nftables_rules
 from config.fleet import Fleet
 from config.loading import load_fleet
 from config.reachability import Reach, reachability
-from tests.support.yaml_files import DESIGN_FLEET, written
+from tests.support.files import DESIGN_FLEET, written
 
 
 def rows_of(fleet: Fleet) -> tuple[Reach, ...]:

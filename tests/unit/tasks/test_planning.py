@@ -18,7 +18,7 @@ from tasks.planning import (
     resolve_target,
     select_hosts,
 )
-from tests.support.yaml_files import DESIGN_APPLICATION, DESIGN_FLEET, written
+from tests.support.files import DESIGN_APPLICATION, DESIGN_FLEET, written
 
 
 def fleet_of(**changes: Any) -> Fleet:
