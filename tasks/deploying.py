@@ -1,9 +1,9 @@
-"""Deploys to one host: ships the host script, follows it to its end, and finds it again when the link breaks."""
+"""Deploys to one host: ships the host script, follows it, and finds it again when the link breaks."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from config.causes import Cause
 from config.settings import Settings
@@ -12,18 +12,18 @@ from tasks.actions.steps import Step
 from tasks.holdings import Held
 from tasks.hostscript import driver
 from tasks.hostscript.control import (
-    Busy,
     ControlParser,
-    DriverFailed,
     Event,
     Finished,
     Output,
     PutDone,
-    Refused,
     Status,
+    StepCause,
     Stopped,
 )
+from tasks.hostscript.masking import Masker
 from tasks.hostscript.results import Progress
+from tasks.hostscript.text import clean_line
 from tasks.outcomes import HostResult, Outcome
 from tasks.record.store import LogPart
 from tasks.reporting import Reporter
@@ -45,6 +45,7 @@ class Delivery:
 
     Attributes:
         script: the same for every host of the run.
+        masker: masks the secrets among them in whatever the host prints.
         environment: parameters, secrets among them, and where they are; never stored.
     """
 
@@ -52,6 +53,7 @@ class Delivery:
     steps: tuple[Step, ...]
     script: bytes
     environment: Mapping[str, str] = field(repr=False)
+    masker: Masker
 
 
 class _Over(Exception):  # noqa: N818 - it carries an end, not an error
@@ -79,6 +81,7 @@ class Deployment:
         self._offset = 0
         self._begun = False
         self._uploaded = False
+        self._stopping = False
         self._mode: Callable[[], driver.Invocation] = self._run_or_attach
 
     def carry_out(self) -> HostResult:
@@ -108,12 +111,8 @@ class Deployment:
         return self.reporter.rest()
 
     def _unanswered(self, error: TransportError) -> HostResult:
-        return HostResult(
-            outcome=Outcome.INDETERMINATE,
-            cause=error.cause,
-            message=f"{error.detail}; the work on the host may have gone on",
-            steps=self._progress.steps,
-        )
+        message = f"{error.detail}; the work on the host may have gone on"
+        return self._progress.result().model_copy(update={"cause": error.cause, "message": message})
 
     def _run_or_attach(self) -> driver.Invocation:
         delivery = self.delivery
@@ -121,8 +120,7 @@ class Deployment:
 
     def _drive(self, session: Session) -> None:
         """Start or find the run on the host, and follow it as long as the session lasts."""
-        if self.held.claim.cancelled_by:
-            self._stop(session)
+        self._mind(session)
         self._upload(session)
         invocation = self._mode()
         # From here on the host may have begun, whatever is heard of it.
@@ -135,69 +133,81 @@ class Deployment:
 
     def _follow(self, session: Session, follow: Follow) -> None:
         parser = ControlParser(self.delivery.where.marker, offset=self._offset)
-        stopped = False
         heard = time.monotonic()
         while (data := follow.read(GLANCE_SECONDS)) != b"":
             for event in parser.feed(data or b""):
                 self._take(event)
-                if isinstance(event, Finished):
-                    follow.end_input()
-                    raise _Over(self._progress.result())
             self._offset = parser.offset
+            if self._progress.ended:
+                break
             self.reporter.flush_if_due(self._progress.steps)
+            self._mind(session)
             if data is not None:
                 heard = time.monotonic()
-            if self.held.lost.is_set():
-                raise _Over(_not_ours())
-            if self.held.cancelled.is_set() and not stopped:
-                self._stop(session)
-                stopped = True
-            if time.monotonic() - heard > PROBE_SECONDS:
+            elif time.monotonic() - heard > PROBE_SECONDS:
                 self._ask(session)
                 heard = time.monotonic()
-        self._ended_without_finish(parser, follow)
+        follow.end_input()
+        self._conclude(parser, follow)
+
+    def _mind(self, session: Session) -> None:
+        """Look whether the host is still this worker's, and whether its work is still wanted."""
+        if self.held.lost.is_set():
+            raise _Over(_not_ours())
+        if self.held.cancelled.is_set() and not self._stopping:
+            self._stopping = True
+            self._stop(session)
 
     def _take(self, event: Event) -> None:
+        masker = self.delivery.masker
         match event:
-            case Output():
-                self.reporter.output(event.data)
-            case Refused():
-                self.held.lost.set()
-                raise _Over(_not_ours())
-            case Busy():
-                raise _Over(_failed(Cause.BUSY, f"run {event.run_id} is under way on this host"))
-            case DriverFailed():
-                raise _Over(_failed(event.cause, event.detail))
+            case Output(data=data):
+                self._print(masker.feed(data))
+            case StepCause(detail=detail):
+                self._progress.apply(replace(event, detail=masker.text(detail)))
             case _:
-                self._progress.take(event)
+                self._print(masker.end())
+                self._progress.apply(event)
 
-    def _ended_without_finish(self, parser: ControlParser, follow: Follow) -> None:
-        """The driver has said all it has, and the run has no end: find out what that means."""
-        status = self._progress.status
-        if status is None:
-            said = parser.preface or follow.errors()
-            text = said.decode("utf-8", "replace").strip() or "nothing"
-            code = follow.exit_status(self.settings.command_timeout)
-            raise _Over(
-                _failed(Cause.COMMAND, f"the host's shell ended with exit code {code} and said: {text}")
-            )
-        if status.state == "cancelled":
-            raise _Over(self._progress.cancelled())
-        if status.state == "gone":
-            step = self._progress.under_way
-            if status.detail.startswith("orphans") or (step is not None and not step.idempotent):
-                raise _Over(self._progress.lost())
-            first = step.index if step is not None else self._progress.next_index
-            self._mode = lambda: driver.resume(
-                self.delivery.where,
-                self.delivery.script,
-                self.delivery.environment,
-                first_step=first,
-                offset=self._offset,
-            )
+    def _print(self, data: bytes) -> None:
+        if data:
+            self.reporter.output(data)
+            self._progress.apply(Output(data=data))
+
+    def _conclude(self, parser: ControlParser, follow: Follow) -> None:
+        """The driver has said all it has: the host's end, or what to do next to learn of it."""
+        progress = self._progress
+        if progress.stale:
+            self.held.lost.set()
+            raise _Over(_not_ours())
+        first = progress.resume_from()
+        if first is not None:
+            self._mode = lambda: self._resume(first)
             return
+        status = progress.status
+        if progress.ended or (status is not None and status.state in ("gone", "cancelled")):
+            raise _Over(progress.result())
+        if status is None:
+            raise _Over(self._mute(parser, follow))
         # The tail ended while the runner goes on: someone ended it, or the host is short of something.
         raise TransportError(Cause.CONNECTION_LOST, "the host stopped sending the run's output")
+
+    def _resume(self, first_step: int) -> driver.Invocation:
+        self._mode = self._run_or_attach
+        delivery = self.delivery
+        return driver.resume(
+            delivery.where,
+            delivery.script,
+            delivery.environment,
+            first_step=first_step,
+            offset=self._offset,
+        )
+
+    def _mute(self, parser: ControlParser, follow: Follow) -> HostResult:
+        """The host's shell ended before the driver said anything."""
+        said = clean_line(parser.preface or follow.errors()) or "nothing"
+        code = follow.exit_status(self.settings.command_timeout)
+        return _failed(Cause.COMMAND, f"the login's shell ended with exit code {code} and said: {said}")
 
     def _ask(self, session: Session) -> None:
         """After a long silence: end the follow when the runner is gone, so that its end is looked into."""
@@ -208,17 +218,33 @@ class Deployment:
     def _stop(self, session: Session) -> None:
         """End the run's processes on the host, and have it confirmed."""
         invocation = driver.stop(self.delivery.where, grace=self.settings.cancel_grace)
-        result: Stopped | None = None
         for event in self._converse(session, invocation, timeout=self.settings.cancel_grace + 60):
-            if isinstance(event, Stopped):
-                result = event
-            elif isinstance(event, Refused | DriverFailed):
-                self._take(event)
-        if result is None or result.result == "alive":
-            pids = " ".join(str(pid) for pid in result.pids) if result else "unknown"
-            raise _Over(self._progress.cancelled(unconfirmed=f"still running on the host: {pids}"))
-        if result.result != "finished":
-            raise _Over(self._progress.cancelled())
+            match event:
+                case Stopped(result="gone"):
+                    self._progress.apply(Finished(uptime=0.0, exit_code=130, cancelled=True))
+                    raise _Over(self._progress.result())
+                case Stopped(result="never"):
+                    self._progress.apply(Status(state="cancelled", size=0))
+                    raise _Over(self._progress.result())
+                case Stopped(result="alive", pids=pids):
+                    raise _Over(self._unconfirmed(" ".join(str(pid) for pid in pids)))
+                case Stopped():
+                    # It has finished already: its own end is on the way.
+                    return
+                case _:
+                    self._take(event)
+        raise _Over(self._unconfirmed("the host gave no answer"))
+
+    def _unconfirmed(self, left: str) -> HostResult:
+        message = f"asked to end, but not confirmed gone: {left}"
+        result = self._progress.result()
+        return result.model_copy(
+            update={
+                "outcome": Outcome.INDETERMINATE,
+                "cause": Cause.CANCEL_UNCONFIRMED,
+                "message": message,
+            }
+        )
 
     def _upload(self, session: Session) -> None:
         uploads = [
@@ -237,23 +263,22 @@ class Deployment:
             with parcel(source) as packed:
                 name = f"{index}.{'tar' if packed.folder else 'file'}"
                 invocation = driver.put(self.delivery.where, name, size=packed.size, sha256=packed.sha256)
-                events = self._converse(session, invocation, content=packed.chunks())
-                if not any(isinstance(event, PutDone) for event in map(self._taken, events)):
-                    raise _Over(_failed(Cause.COMMAND, f"the host didn't take the upload of {source}"))
+                for event in self._converse(session, invocation, content=packed.chunks()):
+                    if isinstance(event, PutDone):
+                        return
+                    self._take(event)
         except SourceError as error:
             raise _Over(_failed(Cause.UPLOAD_SOURCE, str(error))) from None
-
-    def _taken(self, event: Event) -> Event:
-        if not isinstance(event, PutDone):
-            self._take(event)
-        return event
+        if self._progress.ended:
+            raise _Over(self._progress.result())
+        raise _Over(_failed(Cause.COMMAND, f"the host didn't take the upload of {source}"))
 
     def _converse(
         self,
         session: Session,
         invocation: driver.Invocation,
         *,
-        content: Iterator[bytes] = iter(()),
+        content: Iterable[bytes] = (),
         timeout: float | None = None,
     ) -> Iterator[Event]:
         """Run a short mode of the driver to its end, and give what it says."""

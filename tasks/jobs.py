@@ -1,5 +1,6 @@
 """A host's job, made from its claim: what to do, with what, over which connections."""
 
+import time
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
@@ -13,8 +14,9 @@ from tasks.actions.steps import Step, steps_of
 from tasks.deploying import Delivery, Deployment
 from tasks.holdings import Held
 from tasks.hostscript import driver
-from tasks.hostscript.bounded import BoundedLog, Masker
+from tasks.hostscript.bounded import BoundedLog
 from tasks.hostscript.compile import compile_script
+from tasks.hostscript.masking import Masker
 from tasks.outcomes import HostResult, Outcome
 from tasks.plan import Plan
 from tasks.record import keys
@@ -59,11 +61,15 @@ class Jobs:
         claim = held.claim
         pins = self._pins(claim.target)
         if claim.kind == "verification":
-            return Verification(claim=claim, pins=pins, connections=self._connections)
+            return Verification(
+                claim=claim, pins=pins, connections=self._connections, timeout=self._settings.command_timeout
+            )
         try:
             return self._deployment(held, pins)
         except TransportError as error:
-            return Foregone(HostResult(outcome=Outcome.FAILED, cause=error.cause, message=error.detail))
+            return Foregone(
+                result=HostResult(outcome=Outcome.FAILED, cause=error.cause, message=error.detail)
+            )
 
     def close(self) -> None:
         """Close every connection."""
@@ -96,10 +102,14 @@ class Jobs:
             target=claim.target,
             pins=pins,
             delivery=Delivery(
-                where=where, steps=release.steps, script=release.script, environment=environment
+                where=where,
+                steps=release.steps,
+                script=release.script,
+                environment=environment,
+                masker=Masker(secrets.values()),
             ),
             connections=self._connections,
-            reporter=Reporter(held, self._writer, log=log, masker=Masker(secrets.values())),
+            reporter=Reporter(held, self._writer, log=log),
             settings=settings,
         )
 
@@ -150,10 +160,17 @@ class Verification:
     claim: Claim
     pins: dict[str, str]
     connections: Connections
+    timeout: float
 
     def carry_out(self) -> HostResult:
         """Look at every stage of the way, and at what the host needs to have."""
-        return verify(self.claim.target, self.connections, self.pins)
+        return verify(
+            self.claim.target,
+            self.pins,
+            connect=self.connections.session,
+            clock=time.monotonic,
+            timeout=self.timeout,
+        )
 
     def rest_of_log(self) -> LogPart:
         """A verification prints nothing."""

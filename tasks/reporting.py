@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import redis
 
 from tasks.holdings import Held
-from tasks.hostscript.bounded import BoundedLog, Masker
+from tasks.hostscript.bounded import BoundedLog
 from tasks.outcomes import StepResult
 from tasks.record.store import LogPart, RecordWriter
 
@@ -20,21 +20,21 @@ class Reporter:
     While Redis is away nothing is lost: steps and log stay here, bounded, until they can be written.
     """
 
-    def __init__(self, held: Held, writer: RecordWriter, *, log: BoundedLog, masker: Masker) -> None:
+    def __init__(self, held: Held, writer: RecordWriter, *, log: BoundedLog) -> None:
         self._held = held
         self._writer = writer
         self._log = log
-        self._masker = masker
         self._written: tuple[StepResult, ...] = ()
-        self._unwritten = LogPart()
+        self._unwritten_head = b""
+        self._written_size = 0
         self._flushed = time.monotonic()
 
     def output(self, data: bytes) -> None:
-        """Take bytes that the host printed; secrets are masked before anything keeps them."""
-        self._log.add(self._masker.feed(data))
+        """Take bytes that the host printed, its secrets masked."""
+        self._log.append(data)
 
     def flush_if_due(self, steps: Sequence[StepResult]) -> None:
-        """Write what is new, if the last time was long enough ago; an outage of Redis is waited out."""
+        """Write what is new, if the last time was long enough ago."""
         now = time.monotonic()
         if now - self._flushed < FLUSH_SECONDS:
             return
@@ -44,24 +44,20 @@ class Reporter:
             for index, step in enumerate(steps)
             if index >= len(self._written) or self._written[index] != step
         ]
-        part = self._take()
-        if not moved and not part.head and part.cut == self._unwritten.cut:
-            return
+        if moved or self._log.size > self._written_size:
+            self._write(tuple(steps), json.dumps(moved) if moved else "")
+
+    def _write(self, steps: tuple[StepResult, ...], moved: str) -> None:
+        size, part = self._log.size, self.rest()
         try:
-            if not self._writer.report(self._held.claim, steps=json.dumps(moved) if moved else "", log=part):
+            if not self._writer.report(self._held.claim, steps=moved, log=part):
                 self._held.lost.set()
         except (redis.ConnectionError, redis.TimeoutError):
-            self._unwritten = part
+            self._unwritten_head = part.head
             return
-        self._unwritten = LogPart(tail=part.tail, cut=part.cut)
-        self._written = tuple(steps)
+        self._written, self._written_size = steps, size
 
     def rest(self) -> LogPart:
-        """What has not been written yet; the host's last."""
-        self._log.add(self._masker.finish())
-        return self._take()
-
-    def _take(self) -> LogPart:
-        return LogPart(
-            head=self._unwritten.head + self._log.new_head(), tail=self._log.tail(), cut=self._log.cut
-        )
+        """What no report has carried yet; whoever takes it writes it."""
+        head, self._unwritten_head = self._unwritten_head + self._log.take_head(), b""
+        return LogPart(head=head, tail=self._log.tail, cut=self._log.cut)
