@@ -183,6 +183,8 @@ class Tunnel:
             for word, cause in _CAUSES_OF_REASONS:
                 if word in reason:
                     return target.error(cause, f"{reason}, as seen from {self.endpoint.place}")
+        else:
+            reason = f"administratively prohibited: {reason}"
         detail = f"it refuses to forward to {target.address} port {target.port}: {reason}"
         return self.endpoint.error(Cause.PROXY_FORWARD_REFUSED, detail)
 
