@@ -139,16 +139,17 @@ def test_each_way_in_which_a_proxy_fails_names_the_proxy(sshd: Sshd, proxy: Sshd
     other_key = Credential(user=sshd.account.user, key_file=str(make_key(tmp_path / "other")))
     hop = proxy.hop()
     with full_server() as full:
+        updates: dict[str, dict[str, object]] = {
+            "name": {"address": "no-such-proxy.invalid"},
+            "route": {"address": "255.255.255.255"},
+            "silent": {"port": full},
+            "key": {"credential": other_key},
+            "host key": {"host_key": (sshd.host_key,)},
+            "no host key": {"host_key": ()},
+        }
         found = {
             change: failure(sshd.target(via=(hop.model_copy(update=update),))).cause
-            for change, update in {
-                "name": {"address": "no-such-proxy.invalid"},
-                "route": {"address": "255.255.255.255"},
-                "silent": {"port": full},
-                "key": {"credential": other_key},
-                "host key": {"host_key": (sshd.host_key,)},
-                "no host key": {"host_key": ()},
-            }.items()
+            for change, update in updates.items()
         }
     proxy.kill()
     found["down"] = failure(sshd.target(via=(hop,))).cause
@@ -168,14 +169,14 @@ def test_each_way_in_which_a_host_fails_behind_a_proxy_names_the_host(sshd: Sshd
     target = sshd.target(via=(hop,))
     tunnels = Tunnels(QUICK)
     with silent_server() as silent, full_server() as full:
+        updates: dict[str, dict[str, object]] = {
+            "name": {"address": "no-such-host.invalid"},
+            "silent": {"port": silent.port},
+            "full": {"port": full},
+            "host key": {"host_key": (proxy.host_key,)},
+        }
         errors = {
-            change: failure(at(target, **update), tunnels=tunnels)
-            for change, update in {
-                "name": {"address": "no-such-host.invalid"},
-                "silent": {"port": silent.port},
-                "full": {"port": full},
-                "host key": {"host_key": (proxy.host_key,)},
-            }.items()
+            change: failure(at(target, **update), tunnels=tunnels) for change, update in updates.items()
         }
     sshd.kill()
     errors["down"] = failure(target, tunnels=tunnels)
