@@ -145,7 +145,11 @@ class _Way:
         except TransportError as error:
             if error.cause not in _COULD_BE_A_PROXY:
                 raise
-            raise _blame(passed) or error from None
+            blamed = _blame(passed)
+            if blamed is None:
+                raise
+            blamed.stage = error.stage
+            raise blamed from None
         return SshSession(
             wire,
             host,

@@ -81,6 +81,7 @@ class Tunnel:
         """The connection that stands, if there is one that still answers."""
         with self._lock:
             link = self._link
+            self._last_used = time.monotonic()
         if link is None:
             return None
         if link.wire.is_active():

@@ -225,7 +225,7 @@ class SshSession:
         except ChannelRefusedError as error:
             detail = f"refused to open a session: {error.reason or 'no reason given'}"
             raise self._endpoint.error(Cause.COMMAND, detail) from None
-        raise self._endpoint.error(Cause.CONNECTION_LOST, f"no answer to a new session within {timeout:g} s")
+        raise self.lost(f"no answer to a new session within {timeout:g} s")
 
     @property
     def in_use(self) -> bool:
@@ -253,15 +253,19 @@ class SshSession:
         if not self._wire.lives(silence=self._deadlines.silence, answer=self._deadlines.answer):
             raise self.lost()
 
-    def lost(self) -> TransportError:
-        """The error of a connection that is lost; the connection is closed for good."""
+    def lost(self, reason: str = "") -> TransportError:
+        """The error of a connection that is lost; the connection is closed for good.
+
+        Args:
+            reason: how it showed; made from what is known about the connection when empty.
+        """
         silent = self._wire.is_active()
         blamed = self._who_is_to_blame()
         self._wire.close()
         if blamed is not None:
             return blamed
         patience = self._deadlines.silence + self._deadlines.answer
-        reason = f"no sign of life for {patience:g} s" if silent else self._wire.why_lost()
+        reason = reason or (f"no sign of life for {patience:g} s" if silent else self._wire.why_lost())
         return self._endpoint.error(Cause.CONNECTION_LOST, f"the connection was lost: {reason}")
 
     def refused(self, what: str) -> TransportError:
