@@ -162,6 +162,7 @@ class Host(Value):
     host_key: HostKeys = ()
     forward_port: Port | None = None
     winrm: WinRM | None = None
+    work_directory: Text | None = None
     tags: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="before")

@@ -85,8 +85,13 @@ def is_ip_address(value: str) -> bool:
     return True
 
 
+def is_address(value: str) -> bool:
+    """Whether ``value`` is an IP address or a valid DNS name."""
+    return is_ip_address(value) or _is_dns_name(value)
+
+
 def _address(value: str) -> str:
-    if not is_ip_address(value) and not _is_dns_name(value):
+    if not is_address(value):
         raise ValueError("expected an IPv4 or IPv6 address or a host name")
     return value
 

@@ -83,9 +83,7 @@ class Client:
         self.operator = operator or _login_name()
         self._servers = Servers(self.settings)
         self._reader = RecordReader(self._servers.record)
-        self._writer = RecordWriter(
-            self._servers.record, ttl_seconds=self.settings.record_days * 24 * 60 * 60
-        )
+        self._writer = RecordWriter(self._servers.record, ttl_seconds=int(self.settings.record_ttl))
 
     def __enter__(self) -> Self:
         return self
@@ -192,9 +190,8 @@ class Client:
         return pool_views(loaded, workers, waiting)
 
     def _unverified(self, plan: Plan) -> list[str]:
-        hours = self.settings.verification_hours
         with self._servers.reading_record():
-            return self._writer.unverified(plan.hosts, within_seconds=hours * 60 * 60)
+            return self._writer.unverified(plan.hosts, within_seconds=self.settings.verification_ttl)
 
     def _record(self, plan: Plan, *, verification: str | None = None) -> str:
         """Write a new run; its id is drawn again in the rare case that it is taken."""

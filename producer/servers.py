@@ -11,7 +11,7 @@ from redis.retry import Retry
 
 from config.celery_settings import celery_settings, queue_name
 from config.errors import BadInputError, RedisUnreachableError
-from config.settings import Settings, masked
+from config.settings import Settings, masked_url
 from tasks.dispatch import Dispatcher
 from tasks.record.connection import connect, reachable
 from tasks.record.presence import Presence
@@ -24,11 +24,10 @@ class Servers:
     """The broker and the record; connected to at first use."""
 
     def __init__(self, settings: Settings) -> None:
-        broker_url = settings.redis_url.get_secret_value()
-        self._broker_url = masked(broker_url)
-        self._record_url = masked(settings.record_address)
-        self.broker = _client(broker_url)
-        self.record = _client(settings.record_address)
+        self._broker_url = settings.masked_redis_url
+        self._record_url = settings.masked_record_url
+        self.broker = _client(settings.redis_url)
+        self.record = _client(settings.record_url)
         self._app = _bounded_app(settings)
 
     def check(self) -> None:
@@ -82,7 +81,7 @@ def _client(url: str) -> redis.Redis:
         return connect(url, timeout=TIMEOUT_SECONDS)
     except ValueError as error:
         raise BadInputError(
-            f"{masked(url)} is no address of a Redis: {error}. "
+            f"{masked_url(url)} is no address of a Redis: {error}. "
             "Set LONGSHORE_REDIS_URL (and LONGSHORE_RECORD_URL) to one such as redis://127.0.0.1:6379/0."
         ) from None
 

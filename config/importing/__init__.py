@@ -1,0 +1,1 @@
+"""What people already have, as a fleet: Ansible inventories and OpenSSH client configurations."""

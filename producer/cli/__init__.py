@@ -1,0 +1,5 @@
+"""The ``longshore`` command."""
+
+from producer.cli.root import main
+
+__all__ = ["main"]

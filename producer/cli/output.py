@@ -1,0 +1,37 @@
+"""Where output goes: people's on a console, programs' as one JSON document."""
+
+import json
+import sys
+from typing import Any
+
+import click
+from pydantic import BaseModel
+from rich.console import Console
+
+UNBOUNDED_WIDTH = 4096
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console on which text means nothing but itself; without a terminal no line is broken or cut."""
+    stream = sys.stderr if stderr else sys.stdout
+    terminal = stream.isatty()
+    return Console(
+        file=stream,
+        markup=False,
+        emoji=False,
+        highlight=False,
+        width=None if terminal else UNBOUNDED_WIDTH,
+        soft_wrap=not terminal,
+    )
+
+
+def print_json(document: Any) -> None:
+    """Print one JSON document on standard output."""
+    if isinstance(document, BaseModel):
+        document = document.model_dump(mode="json")
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def note(text: str) -> None:
+    """Say something beside the output proper, on standard error."""
+    click.echo(text, err=True)

@@ -1,0 +1,195 @@
+"""The driver: what a worker runs on a host to start, follow, ask, stop or feed a run."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from pydantic import Field
+
+from config.errors import BadInputError
+from config.values import Name, Value
+from tasks.hostscript.shell import one_line, quote
+
+EXIT_FAILED = 69
+EXIT_BUSY = 75
+EXIT_REFUSED = 76
+EXIT_ALIVE = 77
+EXIT_TRUNCATED = 65
+
+TOOL_PACKAGES = {
+    "setsid": "util-linux",
+    "find": "findutils",
+    "nc": "netcat-openbsd",
+    "systemctl": "systemd",
+} | dict.fromkeys(("head", "tail", "sleep", "wc", "mkdir", "mv", "rm", "sha256sum"), "coreutils")
+"""Debian's package of a tool that a host may lack; any other is of its tool's name."""
+
+_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
+# Read-only or with a meaning of their own in one of the shells: setting them would break the runner.
+_RESERVED = re.compile(
+    r"^(PATH|IFS|HOME|PWD|OLDPWD|ENV|PPID|E?UID|OPTIND|PS4|LINENO|RANDOM|BASH_ENV|BASHOPTS|SHELLOPTS"
+    r"|BASH_VERSINFO|POSIXLY_CORRECT|LD_PRELOAD|LD_LIBRARY_PATH|__.*)$"
+)
+_LARGEST_VALUE = 96 * 1024  # Linux gives one variable 128 KiB
+_LARGEST_ENVIRONMENT = 1024 * 1024
+_STOP_GRACE = 10
+
+
+class Token(Value):
+    """The fencing token of whoever may drive a run on its host; the larger one wins."""
+
+    epoch: int = Field(ge=0)
+    number: int = Field(ge=0)
+
+
+class HostRun(Value):
+    """One run on one host, as its drivers name it.
+
+    Attributes:
+        marker: the same for every driver of the run; see :func:`marker_from`.
+        work_directory: relative to the login's home, or absolute.
+    """
+
+    run_id: Name
+    marker: str = Field(pattern=r"^[A-Za-z0-9-]{8,64}$")
+    token: Token
+    work_directory: str = Field(default=".longshore", min_length=1, pattern=r"^[^\x00-\x1f]+$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invocation:
+    """A command line for the host, and the bytes that go to its standard input, which then stays open.
+
+    ``stdin`` carries secrets, and so shows in no repr.
+    """
+
+    command: str
+    stdin: bytes = field(repr=False)
+
+
+def marker_from(entropy: bytes) -> str:
+    """A run's marker, from at least 8 random bytes."""
+    if len(entropy) < 8:  # noqa: PLR2004 - as said
+        raise ValueError("a marker takes at least 8 random bytes")
+    return f"ls-{entropy.hex()}"
+
+
+def environment_of(
+    parameters: Mapping[str, str], *, run_id: str, application: str, host: str, batch: int
+) -> dict[str, str]:
+    """What steps find in their environment: the parameters, and where they are."""
+    return dict(parameters) | {
+        "LONGSHORE_RUN": run_id,
+        "LONGSHORE_APPLICATION": application,
+        "LONGSHORE_HOST": host,
+        "LONGSHORE_BATCH": str(batch),
+    }
+
+
+def run(where: HostRun, script: bytes, environment: Mapping[str, str], *, offset: int = 0) -> Invocation:
+    """Begin the run if it never began, and follow its log from byte ``offset`` on.
+
+    Raises:
+        BadInputError: a variable can't be handed over.
+    """
+    return _invocation("run", where, str(offset), script=script, environment=environment)
+
+
+def attach(where: HostRun, *, offset: int = 0) -> Invocation:
+    """Follow the run's log from byte ``offset`` on; begins nothing."""
+    return _invocation("attach", where, str(offset))
+
+
+def resume(
+    where: HostRun, script: bytes, environment: Mapping[str, str], *, first_step: int, offset: int = 0
+) -> Invocation:
+    """Go on at ``first_step`` with a run whose runner is gone, and follow.
+
+    Whoever asks answers for it that this step has not begun, or may run twice.
+
+    Raises:
+        BadInputError: a variable can't be handed over.
+    """
+    return _invocation("resume", where, str(offset), str(first_step), script=script, environment=environment)
+
+
+def probe(where: HostRun) -> Invocation:
+    """Ask how the run stands; claims nothing, changes nothing."""
+    return _invocation("probe", where)
+
+
+def stop(where: HostRun, *, grace: int = _STOP_GRACE) -> Invocation:
+    """End the run's processes: TERM, after ``grace`` seconds KILL, until they are confirmed gone."""
+    return _invocation("stop", where, str(grace))
+
+
+def put(where: HostRun, name: str, *, size: int, sha256: str) -> Invocation:
+    """Receive an upload: ``size`` bytes of content follow the invocation's own standard input.
+
+    Args:
+        where: the run.
+        name: ``<index of the step>.file``, or ``.tar`` for a folder as a tar archive.
+        size: of the content, in bytes.
+        sha256: of the content, in hexadecimal.
+    """
+    return _invocation("put", where, name, str(size), sha256)
+
+
+def sweep(where: HostRun, *, days: int) -> Invocation:
+    """Remove the directories of runs that finished over ``days`` days ago; any run of the host can ask."""
+    return _invocation("sweep", where, str(days))
+
+
+def _invocation(
+    mode: str,
+    where: HostRun,
+    *arguments: str,
+    script: bytes = b"",
+    environment: Mapping[str, str] | None = None,
+) -> Invocation:
+    words = (mode, where.run_id, str(where.token.epoch), str(where.token.number), *arguments)
+    preamble = (
+        f"{where.marker} {len(script)}\n{where.work_directory}\n{_exports(environment or {})}{where.marker}\n"
+    )
+    return Invocation(
+        command=f"exec sh -c '{_driver_text(mode)}' longshore {' '.join(words)}",
+        stdin=preamble.encode("utf-8", "surrogateescape") + script,
+    )
+
+
+def _exports(environment: Mapping[str, str]) -> str:
+    for name, value in environment.items():
+        check_variable(name, value)
+    text = "".join(f"export {name}={quote(value)}\n" for name, value in environment.items())
+    if len(text) > _LARGEST_ENVIRONMENT:
+        raise BadInputError(
+            f"the parameters are {len(text)} bytes together; a host takes {_LARGEST_ENVIRONMENT} at most"
+        )
+    return text
+
+
+def check_variable(name: str, value: str = "") -> None:
+    """Whether a parameter can be an environment variable on a host; the value never shows in the error.
+
+    Raises:
+        BadInputError: it can't, and why.
+    """
+    if not _NAME.match(name) or _RESERVED.match(name):
+        raise BadInputError(
+            f"parameter {name!r}: this name has a meaning in the host's shell; choose another one"
+        )
+    if "\0" in value:
+        raise BadInputError(
+            f"parameter {name!r}: its value has a NUL character, which no environment variable can hold"
+        )
+    if len(value.encode("utf-8", "surrogateescape")) > _LARGEST_VALUE:
+        raise BadInputError(
+            f"parameter {name!r}: its value is over {_LARGEST_VALUE} bytes; use an upload for content"
+        )
+
+
+@lru_cache(maxsize=16)
+def _driver_text(mode: str) -> str:
+    own = {"run": "follow", "attach": "follow", "resume": "follow", "probe": "follow"}.get(mode, mode)
+    return one_line("process", "driver", own) + f'; {mode} "$@"'
