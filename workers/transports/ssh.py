@@ -4,7 +4,6 @@ import contextlib
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from functools import cache
 from typing import Any
 
 import fabric
@@ -27,9 +26,9 @@ WhoIsToBlame = Callable[[], TransportError | None]
 """Asked when a session is lost: the error of a proxy on the way, or None when it isn't a proxy's fault."""
 
 
-@cache
 def _fabric_config() -> fabric.Config:
-    # One for all, and lazy: Fabric would look for its files, and for ssh_config, at each connection.
+    # Lazy: Fabric would look for its files, and for ssh_config, at each connection. Not shared: making a
+    # Connection writes into its Config, so that other threads find it half merged; one costs 0.1 ms.
     return fabric.Config(lazy=True, overrides={"load_ssh_configs": False})
 
 
