@@ -1,58 +1,57 @@
-"""Fleet and application files for tests of whole runs."""
+"""Fleet and application files for tests."""
 
 from pathlib import Path
-from typing import Any
 
-from ruamel.yaml import YAML
+DESIGN_FLEET = """\
+pools:
+  official:      {kind: official}
+  frankfurt:     {kind: self-hosted}
+credentials:
+  deploy:        {user: deploy, key_file: ~/.ssh/deploy}
+  admin:         {user: Administrator, password: {env: WIN_ADMIN_PASSWORD}}
+proxies:
+  bastion:       {os: linux,   address: 203.0.113.10, credential: deploy}
+  winproxy:      {os: windows, address: 203.0.113.11}
+clusters:
+  web:
+    os: linux
+    pool: official
+    credential: deploy
+    proxy: bastion                      # absent: direct
+    hosts:
+      web-1: 10.0.0.11
+      web-2: {address: 10.0.0.12, port: 2222, tags: {zone: b}}
+  desk:
+    os: windows
+    pool: official
+    credential: admin
+    proxy: winproxy
+    winrm: {scheme: https, transport: ntlm}
+    hosts:
+      desk-1: {address: 10.0.1.21, forward_port: 15986}
+"""
 
-from tests.support.sshd import Sshd
+DESIGN_APPLICATION = """\
+application: shop
+parameters:
+  version: {required: true}
+actions:
+  - fetch:   {url: "http://pkg.example/shop-{{ version }}.tgz", sha256: "...", to: "/opt/shop/{{ version }}.tgz"}
+  - unpack:  {archive: "/opt/shop/{{ version }}.tgz", to: "/opt/shop/releases/{{ version }}"}
+  - run:     ./install.sh "$version"
+    in: "/opt/shop/releases/{{ version }}"
+    timeout: 5m
+  - link:    {from: /opt/shop/current, to: "/opt/shop/releases/{{ version }}"}
+  - service: {name: shop, state: restarted}
+  - check:   {http: "http://127.0.0.1:8080/health", within: 30s}
+rollout:
+  batches: [1, 25%, 100%]
+  max_failed: 0
+"""  # noqa: E501 - as the design has it
 
 
-def write_yaml(path: Path, content: dict[str, Any]) -> Path:
-    """Write a file as a person would."""
-    with path.open("w") as file:
-        YAML().dump(content, file)
+def written(folder: Path, name: str, text: str) -> Path:
+    """A file with this text."""
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
     return path
-
-
-def fleet_of(sshd: Sshd, hosts: int = 3, *, proxy: Sshd | None = None, **cluster: Any) -> dict[str, Any]:
-    """A fleet whose hosts are loopback addresses of one sshd, each with a work directory of its own."""
-    account = sshd.account
-    fleet: dict[str, Any] = {
-        "pools": {"official": {"kind": "official"}},
-        "credentials": {"deploy": {"user": account.user, "key_file": str(account.key_file)}},
-        "clusters": {
-            "web": {
-                "os": "linux",
-                "pool": "official",
-                "credential": "deploy",
-                "port": sshd.port,
-                "hosts": {
-                    f"web-{number}": {"address": f"127.0.1.{number}", "work_directory": f"work/web-{number}"}
-                    for number in range(1, hosts + 1)
-                },
-                **cluster,
-            }
-        },
-    }
-    if proxy is not None:
-        bastion = {
-            "os": "linux",
-            "address": "127.0.0.1",
-            "port": proxy.port,
-            "credential": "deploy",
-            "host_key": proxy.host_key,
-        }
-        fleet["proxies"] = {"bastion": bastion}
-        fleet["clusters"]["web"]["proxy"] = "bastion"
-    return fleet
-
-
-def application_of(*actions: dict[str, Any], rollout: dict[str, Any] | None = None) -> dict[str, Any]:
-    """An application of the given actions, with one parameter."""
-    return {
-        "application": "shop",
-        "parameters": {"version": {"default": "1.4"}},
-        "actions": list(actions),
-        "rollout": rollout or {"batches": ["100%"]},
-    }

@@ -4,8 +4,8 @@ from typing import Any
 
 from producer import Client, Run
 from tasks.record.views import RunView
-from tests.support.files import write_yaml
 from tests.support.site import Site
+from tests.support.yaml_files import write_yaml
 
 RUN_SECONDS = 60.0
 
