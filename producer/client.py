@@ -10,13 +10,11 @@ from os import PathLike
 from types import TracebackType
 from typing import Self, TypeVar
 
-from pydantic import ValidationError
-
 from config.application import Application
-from config.errors import BadInputError, RedisUnreachableError
+from config.errors import RedisUnreachableError
 from config.fleet import Fleet
 from config.loading import load_application, load_fleet
-from config.settings import Settings
+from config.settings import load_settings
 from producer.pools import pool_names, pool_views
 from producer.run import Run, UnknownRunError
 from producer.servers import Servers
@@ -79,13 +77,12 @@ class Client:
         Raises:
             BadInputError: a setting is not valid.
         """
-        self.settings = read_settings(redis_url=redis_url, record_url=record_url)
+        given = {"redis_url": redis_url, "record_url": record_url}
+        self.settings = load_settings(**{name: url for name, url in given.items() if url is not None})
         self.operator = operator or _login_name()
         self._servers = Servers(self.settings)
         self._reader = RecordReader(self._servers.record)
-        self._writer = RecordWriter(
-            self._servers.record, ttl_seconds=self.settings.record_days * 24 * 60 * 60
-        )
+        self._writer = RecordWriter(self._servers.record, ttl_seconds=int(self.settings.record_ttl))
 
     def __enter__(self) -> Self:
         return self
@@ -192,9 +189,8 @@ class Client:
         return pool_views(loaded, workers, waiting)
 
     def _unverified(self, plan: Plan) -> list[str]:
-        hours = self.settings.verification_hours
         with self._servers.reading_record():
-            return self._writer.unverified(plan.hosts, within_seconds=hours * 60 * 60)
+            return self._writer.unverified(plan.hosts, within_seconds=self.settings.verification_ttl)
 
     def _record(self, plan: Plan, *, verification: str | None = None) -> str:
         """Write a new run; its id is drawn again in the rare case that it is taken."""
@@ -219,21 +215,6 @@ class Client:
 def new_run_id(now: datetime, random_hex: str) -> str:
     """An id that sorts by time and can be read aloud: ``20260131-142530-9f3a``."""
     return f"{now:%Y%m%d-%H%M%S}-{random_hex}"
-
-
-def read_settings(**given: str | None) -> Settings:
-    """The settings, from the environment and from what is given.
-
-    Raises:
-        BadInputError: one of them is not valid; its value, which may be a secret, is not repeated.
-    """
-    try:
-        return Settings.model_validate(
-            Settings().model_dump() | {name: value for name, value in given.items() if value is not None}
-        )
-    except ValidationError as error:
-        problems = [f"LONGSHORE_{str(each['loc'][0]).upper()}: {each['msg']}" for each in error.errors()]
-        raise BadInputError("The settings are not valid:\n" + "\n".join(problems)) from None
 
 
 def _loaded(given: _Loaded | str | PathLike[str], load: Callable[[str | PathLike[str]], _Loaded]) -> _Loaded:

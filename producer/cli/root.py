@@ -58,7 +58,9 @@ def exit_code_of(command: Callable[[], Any]) -> int:
     """Run a command; what goes wrong is said on standard error."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")  # a terminal that can't show it is no reason to fail
+            stream.reconfigure(
+                errors="backslashreplace"
+            )  # a terminal that can't show it is no reason to fail
     try:
         code = command()
         sys.stdout.flush()
