@@ -1,3 +1,45 @@
-.PHONY: check
-check:
-	ruff check . && ruff format --check . && mypy && lint-imports
+# make demo            all of Longshore and a fleet of stand-in hosts on this machine; Ctrl-C ends it
+# make demo ONCE=1     the same, and it ends by itself
+# make test            everything that CI runs: make check, then all test tiers
+# make check           linters, types, layers, shell scripts
+# make bench           Longshore and its peers, side by side
+# make clean           remove what these make
+
+VENV := .venv
+BIN := $(VENV)/bin
+SHELL_SCRIPTS = .ci/run $(shell find . -name '*.sh' -not -path './.*/*' -o -path './.ci/*.sh')
+DEMO_HOSTS := 12
+
+.PHONY: check test packages demo bench clean
+
+check: $(VENV)/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/shellcheck $(SHELL_SCRIPTS)
+
+test: packages check
+	$(BIN)/python -m pytest
+
+packages:
+	.ci/packages.sh
+
+demo: $(VENV)/installed-lab
+	$(BIN)/python -m lab.demo --hosts $(DEMO_HOSTS) $(if $(ONCE),--once)
+
+bench: $(VENV)/installed-dev
+	$(BIN)/python -m bench
+
+clean:
+	rm -rf $(VENV) .demo .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Two sizes of one environment: the demo needs no linters.
+$(VENV)/installed-lab: pyproject.toml .ci/venv.sh
+	.ci/venv.sh $(VENV) lab
+	touch $@
+
+$(VENV)/installed-dev: pyproject.toml .ci/venv.sh
+	.ci/venv.sh $(VENV) lab,dev
+	touch $@ $(VENV)/installed-lab

@@ -3,11 +3,17 @@
 from ipaddress import ip_network
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from config.values import Address, Name, Port, Text, Value, Words
 
 OperatingSystem = Literal["linux", "windows"]
+
+
+def _several(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
 HostKeys = Annotated[
     tuple[
         Annotated[
@@ -17,7 +23,8 @@ HostKeys = Annotated[
         ],
         ...,
     ],
-    Words(expected='a list of public keys, each "ssh-ed25519 AAAA..."'),
+    BeforeValidator(_several),
+    Words(expected='a public key as "ssh-ed25519 AAAA...", or a list of them'),
 ]
 
 
@@ -162,6 +169,7 @@ class Host(Value):
     host_key: HostKeys = ()
     forward_port: Port | None = None
     winrm: WinRM | None = None
+    work_directory: Text | None = None
     tags: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="before")

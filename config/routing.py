@@ -59,7 +59,7 @@ class Router:
             forward=forward,
             host_key=host.host_key,
             become=cluster.become,
-            work_directory=cluster.work_directory,
+            work_directory=host.work_directory or cluster.work_directory,
             tags=host.tags,
         )
 

@@ -46,6 +46,9 @@ class Settings(BaseSettings):
         command_timeout: seconds for a short command of Longshore's own, such as looking for a tool.
         connections_kept: how many unused connections a worker process keeps.
         concurrency: how many hosts a worker process drives at once.
+        reconnect_seconds: for how long a lost connection to a host at work is made again, before its end
+            counts as unknown.
+        cancel_grace: seconds between TERM and KILL when a run is cancelled.
         lease_seconds: for how long a worker may drive a host without a sign of life.
         heartbeat_seconds: seconds between two signs of life of a worker; it learns of cancelled runs by them.
         sweep_interval: seconds between two looks for runs that should be moving and are not.
@@ -73,6 +76,8 @@ class Settings(BaseSettings):
     command_timeout: Seconds = 30.0
     connections_kept: Annotated[int, Field(ge=0)] = 128
     concurrency: Annotated[int, Field(ge=1)] = 32
+    reconnect_seconds: Seconds = 120.0
+    cancel_grace: Annotated[int, Field(ge=0)] = 10
     lease_seconds: Seconds = 15.0
     heartbeat_seconds: Seconds = 1.0
     sweep_interval: Seconds = 5.0

@@ -2,6 +2,7 @@
 
 import types
 from collections.abc import Iterator
+from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ValidationError
@@ -151,8 +152,13 @@ def _inside(kind: Any, part: int | str) -> Any:
         return get_args(kind)[1 if get_origin(kind) is dict else 0]
     for name, field in kind.model_fields.items():
         if part == (field.alias or name):
-            return get_type_hints(kind, include_extras=True)[name]
+            return _hints(kind)[name]
     return kind
+
+
+@cache
+def _hints(model: type[BaseModel]) -> dict[str, Any]:
+    return get_type_hints(model, include_extras=True)
 
 
 def _keys(model: type[BaseModel]) -> list[str]:

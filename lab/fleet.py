@@ -1,23 +1,21 @@
 """What the lab's fleet looks like, and the files that tell Longshore about it."""
 
-import io
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from ruamel.yaml import YAML
-
 from lab.keys import make_key
 from lab.package import NAME, Package
 from lab.ssh_hosts import StandInHost
+from lab.yaml_file import write_yaml
 
 SMALLEST_FLEET: Final = 6
 USER: Final = "deploy"
 PROXY_USER: Final = "jump"
 SELF_HOSTED_POOL: Final = "frankfurt"
-PASSPHRASE_VARIABLE: Final = "FRANKFURT_PASSPHRASE"  # noqa: S105 - the variable's name
+PASSWORD_VARIABLE: Final = "FRANKFURT_PASSWORD"  # noqa: S105 - the variable's name
 
 _PROXY_PUBLIC: Final = "127.10.0.250"
 _PROXY_PRIVATE: Final = "127.20.0.250"
@@ -30,7 +28,7 @@ class LabFleet:
 
     Loopback has no segments, so a private host tells callers apart by their address: it takes
     connections from the proxy alone. The self-hosted pool's worker has the same address as everyone's,
-    so what sets it apart is what it has: only it knows the passphrase of the key to its hosts.
+    so what sets it apart is what it knows: the password of its hosts is in its environment alone.
 
     Attributes:
         directory: everything that the lab writes lies below it.
@@ -77,11 +75,10 @@ def make_fleet(directory: Path, count: int) -> LabFleet:
     """
     if count < SMALLEST_FLEET:
         raise ValueError(f"a lab needs at least {SMALLEST_FLEET} hosts to show every route, not {count}")
-    passphrase = secrets.token_urlsafe(24)
+    password = secrets.token_urlsafe(24)
     maker = _Maker(directory)
     official = make_key(directory / "keys" / "official")
     jump = make_key(directory / "keys" / "jump")
-    plant_key = make_key(directory / "keys" / SELF_HOSTED_POOL, passphrase=passphrase)
     plants, privates = count // 4, count // 3
     directs = count - plants - privates
     fleet = LabFleet(
@@ -93,12 +90,12 @@ def make_fleet(directory: Path, count: int) -> LabFleet:
             for n in range(directs + 1, directs + privates + 1)
         ),
         plant=tuple(
-            maker.host(f"plant-{n}", _address(30, n), plant_key, peers=frozenset({_WORKERS}))
+            maker.host(f"plant-{n}", _address(30, n), password=password, peers=frozenset({_WORKERS}))
             for n in range(1, plants + 1)
         ),
         host_keys=maker.host_keys,
     )
-    _write_private(fleet.self_hosted_environment, f"{PASSPHRASE_VARIABLE}={passphrase}\n")
+    _write_private(fleet.self_hosted_environment, f"{PASSWORD_VARIABLE}={password}\n")
     return fleet
 
 
@@ -111,8 +108,8 @@ def write_files(fleet: LabFleet, ports: Mapping[str, int], package: Package, pac
         package: the release that the application deploys unless told otherwise.
         package_url: address of the package server.
     """
-    _write_yaml(fleet.fleet_file, _fleet_document(fleet, ports))
-    _write_yaml(fleet.application_file, _application_document(package, package_url))
+    write_yaml(fleet.fleet_file, _fleet_document(fleet, ports))
+    write_yaml(fleet.application_file, _application_document(package, package_url))
 
 
 class _Maker:
@@ -126,8 +123,9 @@ class _Maker:
         self,
         name: str,
         address: str,
-        authorized_key: str,
+        authorized_key: str | None = None,
         *,
+        password: str | None = None,
         user: str = USER,
         peers: frozenset[str] = frozenset(),
         forwards_from: str | None = None,
@@ -143,6 +141,7 @@ class _Maker:
             host_key=host_key,
             user=user,
             authorized_key=authorized_key,
+            password=password,
             peers=peers,
             forwards_from=forwards_from,
         )
@@ -168,11 +167,7 @@ def _fleet_document(fleet: LabFleet, ports: Mapping[str, int]) -> dict[str, Any]
         "credentials": {
             "official": {"user": USER, "key_file": str(keys / "official")},
             "jump": {"user": PROXY_USER, "key_file": str(keys / "jump")},
-            SELF_HOSTED_POOL: {
-                "user": USER,
-                "key_file": str(keys / SELF_HOSTED_POOL),
-                "passphrase": {"env": PASSPHRASE_VARIABLE},
-            },
+            SELF_HOSTED_POOL: {"user": USER, "password": {"env": PASSWORD_VARIABLE}},
         },
         "proxies": {"bastion": {"os": "linux", **entry(fleet.proxy), "credential": "jump"}},
         "clusters": {
@@ -217,15 +212,6 @@ def _application_document(package: Package, package_url: str) -> dict[str, Any]:
         ],
         "rollout": {"batches": [1, "25%", "100%"], "max_failed": 0},
     }
-
-
-def _write_yaml(path: Path, document: dict[str, Any]) -> None:
-    yaml = YAML()
-    yaml.width = 120
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    text = io.StringIO()
-    yaml.dump(document, text)
-    path.write_text(text.getvalue())
 
 
 def _write_private(path: Path, text: str) -> None:

@@ -4,15 +4,12 @@ from pathlib import Path
 
 import asyncssh
 
-_PASSPHRASE_ROUNDS = 50  # the fewest that bcrypt takes without a warning; each login pays for them
 
-
-def make_key(path: Path, *, passphrase: str | None = None) -> str:
+def make_key(path: Path) -> str:
     """Make an ed25519 key pair.
 
     Args:
         path: where the private key goes, readable by its owner alone.
-        passphrase: protects the private key.
 
     Returns:
         The public key as ``type base64``.
@@ -20,7 +17,7 @@ def make_key(path: Path, *, passphrase: str | None = None) -> str:
     key = asyncssh.generate_private_key("ssh-ed25519")
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.touch(mode=0o600)
-    path.write_bytes(key.export_private_key(passphrase=passphrase, rounds=_PASSPHRASE_ROUNDS))
+    path.write_bytes(key.export_private_key())
     return public_text(key)
 
 

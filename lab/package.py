@@ -36,7 +36,7 @@ def make_package(directory: Path, version: str) -> Package:
 
 
 def package_bytes(version: str) -> bytes:
-    """The package as bytes: in fixed order, without times or owners, so that the same goes in and comes out."""
+    """The package as bytes: in fixed order, without times or owners, for equal checksums."""
     files = (
         ("VERSION", f"{version}\n".encode(), 0o644),
         ("bin/shop", (_SOURCES / "shop.sh").read_bytes(), 0o755),

@@ -33,9 +33,7 @@ class ProcessTable:
         Raises:
             OSError: the kernel knows no subreapers (Linux before 3.4).
         """
-        libc = ctypes.CDLL(None, use_errno=True)
-        if libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
-            raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
+        become_subreaper()
         asyncio.get_running_loop().add_signal_handler(signal.SIGCHLD, self._reap)
 
     def start(
@@ -93,6 +91,17 @@ class ProcessTable:
                 process.returncode = code
             if ended := self._ends.pop(pid, None):
                 ended(code)
+
+
+def become_subreaper() -> None:
+    """From now on orphans among this process's descendants become its children.
+
+    Raises:
+        OSError: the kernel knows no subreapers (Linux before 3.4).
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
 
 
 def descendants(root: int) -> list[int]:

@@ -8,7 +8,8 @@ import asyncio
 import socket
 import struct
 from collections.abc import Awaitable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from hmac import compare_digest
 from pathlib import Path
 from typing import cast
 
@@ -34,6 +35,7 @@ class StandInHost:
         host_key: path of its own private key.
         user: the one login that it knows.
         authorized_key: public key that opens the door, as ``type base64``.
+        password: word that opens it too.
         peers: addresses from which it takes connections; empty means any.
         forwards_from: for a proxy, the address from which it connects on behalf of others. A proxy
             forwards and does nothing else: no command can be run on it.
@@ -45,7 +47,8 @@ class StandInHost:
     home: Path
     host_key: Path
     user: str
-    authorized_key: str
+    authorized_key: str | None = None
+    password: str | None = field(default=None, repr=False)
     peers: frozenset[str] = frozenset()
     forwards_from: str | None = None
     search_path: str = SYSTEM_PATH
@@ -112,6 +115,13 @@ class _Server(asyncssh.SSHServer):
 
     def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
         return username == self._host.user and public_text(key) == self._host.authorized_key
+
+    def password_auth_supported(self) -> bool:
+        return self._host.password is not None
+
+    def validate_password(self, username: str, password: str) -> bool:
+        expected = self._host.password
+        return username == self._host.user and expected is not None and compare_digest(expected, password)
 
     def session_requested(self) -> CommandSession | bool:
         if self._host.forwards_from is not None:

@@ -56,12 +56,14 @@ class StepResult(Value):
 
     Attributes:
         seconds: how long it took by the host's clock; None while unknown.
+        note: what people should know of it, such as that a kept connection was used.
     """
 
     name: str
     state: StepState = StepState.PENDING
     exit_code: int | None = None
     seconds: float | None = None
+    note: str = ""
 
 
 class HostResult(Value):

@@ -16,7 +16,7 @@ from tasks.advancing import Gatekeeper
 from tasks.dispatch import Dispatcher
 from tasks.heartbeat import Beat, Heartbeat
 from tasks.holdings import Held, Holdings
-from tasks.jobs import HostJob, Jobs
+from tasks.jobs import HostJob, Jobs, pins_of
 from tasks.outcomes import HostResult, Outcome
 from tasks.record.claims import NotClaimed
 from tasks.record.connection import connect
@@ -99,7 +99,7 @@ class Runtime:
 
     def _record(self, held: Held, job: HostJob, result: HostResult) -> int:
         """Write an outcome; while Redis is away, hold it and try again."""
-        printed, pins = job.rest_of_log(), job.pins(result)
+        printed, pins = job.rest_of_log(), pins_of(held.claim, result)
 
         def write() -> int:
             if held.lost.is_set():

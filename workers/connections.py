@@ -97,7 +97,7 @@ class Connections:
             TransportError: the host can't be reached. An error inside the block passes through, and a
                 session that broke in it is not kept.
         """
-        way = tuple(endpoint_of(place, pins) for place in (*target.hops, target))
+        way = (*(endpoint_of(hop, pins) for hop in target.hops), endpoint_of(target, pins))
         session = None if fresh else self._take(way, accept_unknown=accept_unknown)
         if session is None:
             session, _ = open_session(

@@ -133,12 +133,13 @@ def _options(words: list[str]) -> Iterator[tuple[str, str]]:
         word = queue.pop(0)
         if not word.startswith("-") or word == "-":
             yield "", word
-        elif word[1:2] in _WITH_ARGUMENT:
-            value = word[2:] or (queue.pop(0) if queue else "")
-            yield word[1], value
-        else:
-            for flag in word[1:]:
-                yield flag, ""
+            continue
+        # As in "-qW %h:%p": flags may precede an option that takes what follows.
+        for index, option in enumerate(word[1:], start=1):
+            if option in _WITH_ARGUMENT:
+                yield option, word[index + 1 :] or (queue.pop(0) if queue else "")
+                break
+            yield option, ""
 
 
 def _harmless(argument: str) -> bool:

@@ -35,7 +35,10 @@ case ${1:-} in
     stop | stopped) stop ;;
     restart | restarted) stop; start ;;
     status)
-        running && [ "$release" = "$version" ]
+        if ! running || [ "$release" != "$version" ]; then
+            echo "shop $version is not running" >&2
+            exit 1
+        fi
         echo "shop $version is running"
         ;;
     version) echo "$version" ;;

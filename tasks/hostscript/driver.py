@@ -27,9 +27,9 @@ TOOL_PACKAGES = {
 
 _NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 # Read-only or with a meaning of their own in one of the shells: setting them would break the runner.
-_RESERVED = frozenset(
-    "PATH IFS HOME PWD OLDPWD ENV PPID UID EUID OPTIND PS4 LINENO RANDOM BASH_ENV BASHOPTS SHELLOPTS"
-    " BASH_VERSINFO POSIXLY_CORRECT LD_PRELOAD LD_LIBRARY_PATH".split()
+_RESERVED = re.compile(
+    r"^(PATH|IFS|HOME|PWD|OLDPWD|ENV|PPID|E?UID|OPTIND|PS4|LINENO|RANDOM|BASH_ENV|BASHOPTS|SHELLOPTS"
+    r"|BASH_VERSINFO|POSIXLY_CORRECT|LD_PRELOAD|LD_LIBRARY_PATH|__.*)$"
 )
 _LARGEST_VALUE = 96 * 1024  # Linux gives one variable 128 KiB
 _LARGEST_ENVIRONMENT = 1024 * 1024
@@ -137,7 +137,7 @@ def put(where: HostRun, name: str, *, size: int, sha256: str) -> Invocation:
 
 
 def sweep(where: HostRun, *, days: int) -> Invocation:
-    """Remove the directories of runs that finished more than ``days`` days ago; any run of the host can ask."""
+    """Remove the directories of runs that finished over ``days`` days ago; any run of the host can ask."""
     return _invocation("sweep", where, str(days))
 
 
@@ -175,7 +175,7 @@ def check_variable(name: str, value: str = "") -> None:
     Raises:
         BadInputError: it can't, and why.
     """
-    if not _NAME.match(name) or name.startswith("__") or name in _RESERVED:
+    if not _NAME.match(name) or _RESERVED.match(name):
         raise BadInputError(
             f"parameter {name!r}: this name has a meaning in the host's shell; choose another one"
         )

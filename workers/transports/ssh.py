@@ -67,8 +67,7 @@ def log_in(
         TransportError: it didn't work.
     """
     try:
-        login = resolve(endpoint.credential)
-        key = private_key(login)
+        login, key = _credential(endpoint)
         with stages("banner"):
             version, ahead = greet(stream, endpoint, deadlines.banner)
         wire = Wire(stream, version=version, ahead=ahead, key_types=key_types(endpoint.keys))
@@ -90,6 +89,16 @@ def log_in(
         stream.close()
         raise
     return wire, policy.observed
+
+
+def _credential(endpoint: Endpoint) -> tuple[Login, paramiko.PKey | None]:
+    try:
+        login = resolve(endpoint.credential)
+        return login, private_key(login)
+    except TransportError as error:
+        # Read before the first byte is sent, but it is the login that can't be done.
+        error.stage = "proxy_login" if endpoint.is_proxy else "login"
+        raise
 
 
 def _open(

@@ -22,33 +22,36 @@ class Stage:
 
 
 class StageTimer:
-    """A StageClock that keeps what it timed.
+    """A StageClock that keeps what it timed; for one host, so for one thread.
 
     Attributes:
+        now: seconds that only go forward.
         stages: those that have ended, in order.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
+        self.now = clock
         self.stages: list[Stage] = []
+        self._remark = ""
+
+    def remark(self, note: str) -> None:
+        """Tell something about the stage that is under way."""
+        self._remark = note
 
     @contextmanager
     def __call__(self, name: str, *, note: str = "") -> Iterator[None]:
         """Time one stage; an error that passes through learns in which stage it happened."""
-        start = self._clock()
+        start = self.now()
+        self._remark = note
+        ok = False
         try:
             yield
+            ok = True
         except TransportError as error:
             error.stage = error.stage or name
-            self._end(name, start, ok=False, note=note)
             raise
-        except BaseException:
-            self._end(name, start, ok=False, note=note)
-            raise
-        self._end(name, start, ok=True, note=note)
-
-    def _end(self, name: str, start: float, *, ok: bool, note: str) -> None:
-        self.stages.append(Stage(name=name, ok=ok, seconds=self._clock() - start, note=note))
+        finally:
+            self.stages.append(Stage(name=name, ok=ok, seconds=self.now() - start, note=self._remark))
 
 
 def untimed(name: str, *, note: str = "") -> AbstractContextManager[None]:  # noqa: ARG001 - a StageClock's face

@@ -35,7 +35,7 @@ local function append_log(log_key, head, tail, cut)
   if head ~= '' then
     redis.call('APPEND', log_key, head)
   end
-  if cut ~= '0' then
+  if tail ~= '' then
     redis.call('HSET', log_key .. ':tail', 'cut', cut, 'tail', tail)
   end
 end

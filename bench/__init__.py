@@ -1,0 +1,1 @@
+"""Longshore and its peers, measured side by side in one run."""

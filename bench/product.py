@@ -1,0 +1,134 @@
+"""Longshore's rows: a fleet is verified, and its deployments are measured."""
+
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from statistics import median
+
+from bench import longshore, namespace, processes, servers, targets
+from bench.lab import WARM_HOSTS, Lab
+from bench.longshore import STEP_OUTPUT, STEPS, Services, cluster
+from bench.measure import Failure, MachineShare, ProductSample
+from bench.rounds import Contender
+from bench.watching import Watch
+from config.fleet import Fleet
+from config.loading import load_application, load_fleet
+from tasks.planning import plan_deployment
+
+_TITLES = {targets.DIRECT: "Longshore, 10 steps", targets.PROXIED: "Longshore, 10 steps, via proxy"}
+_ROUTES = {targets.DIRECT: "direct", targets.PROXIED: "proxied"}
+_PLANNED_HOSTS = 10_000
+_HELP_RUNS = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What is to be measured.
+
+    Attributes:
+        rows: names of rows.
+        sizes: numbers of hosts.
+        processes: worker processes.
+        threads: of each.
+    """
+
+    rows: Sequence[str]
+    sizes: Sequence[int]
+    processes: int
+    threads: int
+
+
+@contextmanager
+def running(lab: Lab, wish: Wish) -> Iterator[list[Contender]]:
+    """Start Redis and Flower and verify every host; the contenders given then measure deployments."""
+    folder = namespace.RUN / "longshore"
+    folder.mkdir()
+    longshore.write_fleets(folder, lab, wish.sizes)
+    with Services(folder, worker_processes=wish.processes, threads=wish.threads) as services:
+        services.start_workers()
+        for row in wish.rows:
+            for size in (WARM_HOSTS, *wish.sizes):
+                services.verify(cluster(_ROUTES[row], size), _limit(size))
+        yield [
+            Contender(
+                name=row,
+                title=_TITLES[row],
+                most=None,
+                rounds=100,
+                measure=partial(_measure, lab, services, row),
+            )
+            for row in wish.rows
+        ]
+
+
+def _limit(size: int) -> float:
+    return 60.0 + 0.5 * size
+
+
+def _measure(lab: Lab, services: Services, row: str, count: int) -> ProductSample:
+    """One deployment with workers that are warm and hold no connection to a measured host."""
+    route = _ROUTES[row]
+    servers.empty_homes()
+    workers = services.start_workers()
+    try:
+        services.wait(services.deploy(services.fleet(cluster(route, WARM_HOSTS))), _limit(WARM_HOSTS))
+        return _watched(lab, services, workers, services.fleet(cluster(route, count)))
+    finally:
+        services.stop_workers()
+
+
+def _watched(lab: Lab, services: Services, workers: tuple[int, ...], fleet: Fleet) -> ProductSample:
+    count = sum(len(each.hosts) for each in fleet.clusters.values())
+    idle = max(processes.memory(worker) for worker in workers)
+    kept, cpu, lab_cpu, share = services.memory(), services.cpu(), lab.cpu(), MachineShare()
+    with Watch(workers) as watch:
+        began, submitted = time.monotonic(), time.time()
+        finished = services.wait(services.deploy(fleet), _limit(count)).finished
+    spent = [after - before for before, after in zip(cpu, services.cpu(), strict=True)]
+    host_cpu, proxy_cpu = (after - before for before, after in zip(lab_cpu, lab.cpu(), strict=True))
+    if watch.first_host is None or finished is None:
+        raise Failure("no connection to a host was seen")
+    return ProductSample(
+        hosts=count,
+        seconds=finished - submitted,
+        client_cpu=spent[0],
+        redis_cpu=spent[1],
+        flower_cpu=spent[2],
+        host_cpu=host_cpu,
+        proxy_cpu=proxy_cpu,
+        others=share.others(sum(spent) + host_cpu + proxy_cpu),
+        first_host=watch.first_host - began,
+        redis_bytes=services.memory() - kept,
+        log_bytes=count * STEPS * (len(STEP_OUTPUT) + 1),
+        idle_memory=idle,
+        peak_memory=watch.peak_memory,
+        allowed_memory=watch.allowed_memory,
+        proxy_connections=len(watch.to_proxy),
+        worker_processes=services.processes,
+    )
+
+
+def single_figures() -> targets.Single:
+    """Planning and the command line's start: what needs no fleet that answers."""
+    return targets.Single(planning=_seconds_to_plan(), help=_seconds_to_help())
+
+
+def _seconds_to_help() -> float:
+    took = []
+    for _ in range(_HELP_RUNS):
+        began = time.monotonic()
+        subprocess.run([*longshore.command(), "--help"], check=True, capture_output=True, timeout=30)
+        took.append(time.monotonic() - began)
+    return median(took)
+
+
+def _seconds_to_plan() -> float:
+    folder = namespace.RUN / "longshore"
+    fleet = load_fleet(longshore.write_large_fleet(folder, _PLANNED_HOSTS))
+    application = load_application(folder / "bench.yaml")
+    began = time.monotonic()
+    plan_deployment(fleet, application, ["large"], {})
+    return time.monotonic() - began

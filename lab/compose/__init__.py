@@ -1,0 +1,1 @@
+"""The same topology for docker-compose: the files that its containers start from."""

@@ -1,0 +1,330 @@
+"""Deploys to one host: ships the host script, follows it, and finds it again when the link breaks."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+
+from config.causes import Cause
+from config.settings import Settings
+from config.targets import HostTarget
+from tasks.actions.steps import Step
+from tasks.holdings import Held
+from tasks.hostscript import driver
+from tasks.hostscript.control import (
+    ControlParser,
+    Event,
+    Finished,
+    Output,
+    PutDone,
+    Status,
+    StepCause,
+    Stopped,
+)
+from tasks.hostscript.masking import Masker
+from tasks.hostscript.results import Progress
+from tasks.hostscript.text import clean_line
+from tasks.outcomes import HostResult, Outcome
+from tasks.record.store import LogPart
+from tasks.reporting import Reporter
+from workers.connections import Connections
+from workers.packing import SourceError, parcel
+from workers.routes import PinnedKeys
+from workers.transports.base import Follow, Session, TransportError
+
+GLANCE_SECONDS = 1.0
+"""How long a read waits before the job looks at its lease, at a cancel, and at its reporter."""
+PROBE_SECONDS = 60.0
+"""After this long without output the host is asked whether the run's processes are still there."""
+LONGEST_PAUSE = 15.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivery:
+    """What goes to one host, compiled and resolved.
+
+    Attributes:
+        script: the same for every host of the run.
+        masker: masks the secrets among them in whatever the host prints.
+        environment: parameters, secrets among them, and where they are; never stored.
+    """
+
+    where: driver.HostRun
+    steps: tuple[Step, ...]
+    script: bytes
+    environment: Mapping[str, str] = field(repr=False)
+    masker: Masker
+
+
+class _Over(Exception):  # noqa: N818 - it carries an end, not an error
+    """The job is over with this result."""
+
+    def __init__(self, result: HostResult) -> None:
+        super().__init__(result.outcome)
+        self.result = result
+
+
+@dataclass(kw_only=True)
+class Deployment:
+    """One host's deployment, from the first connection to its outcome."""
+
+    held: Held
+    target: HostTarget
+    pins: PinnedKeys
+    delivery: Delivery
+    connections: Connections
+    reporter: Reporter
+    settings: Settings
+
+    def __post_init__(self) -> None:
+        self._progress = Progress(self.delivery.steps)
+        self._offset = 0
+        self._begun = False
+        self._uploaded = False
+        self._stopping = False
+        self._mode: Callable[[], driver.Invocation] = self._run_or_attach
+
+    def carry_out(self) -> HostResult:
+        """Drive the host to its end; a lost connection is made again for a while.
+
+        Returns:
+            How it ended. When the claim is lost meanwhile the result is worth nothing, and is not written.
+        """
+        patience = _Patience(self.settings.reconnect_seconds)
+        while True:
+            heard = self._offset
+            try:
+                with self.connections.session(self.target, self.pins) as session:
+                    self._drive(session)
+            except _Over as over:
+                return over.result
+            except TransportError as error:
+                if not self._begun:
+                    return HostResult(outcome=Outcome.UNREACHABLE, cause=error.cause, message=error.detail)
+                if self._offset > heard:
+                    patience.renew()
+                if self.held.lost.is_set() or not patience.wait(self.held):
+                    return self._unanswered(error)
+
+    def rest_of_log(self) -> LogPart:
+        """What the host printed and no report has carried yet."""
+        return self.reporter.rest()
+
+    def _unanswered(self, error: TransportError) -> HostResult:
+        message = f"{error.detail}; the work on the host may have gone on"
+        return self._progress.result().model_copy(update={"cause": error.cause, "message": message})
+
+    def _run_or_attach(self) -> driver.Invocation:
+        delivery = self.delivery
+        return driver.run(delivery.where, delivery.script, delivery.environment, offset=self._offset)
+
+    def _drive(self, session: Session) -> None:
+        """Start or find the run on the host, and follow it as long as the session lasts."""
+        self._mind(session)
+        self._upload(session)
+        invocation = self._mode()
+        # From here on the host may have begun, whatever is heard of it.
+        self._begun = True
+        follow = session.start(
+            invocation.command, stdin=invocation.stdin, timeout=self.settings.command_timeout
+        )
+        with closing(follow):
+            self._follow(session, follow)
+
+    def _follow(self, session: Session, follow: Follow) -> None:
+        parser = ControlParser(self.delivery.where.marker, offset=self._offset)
+        heard = time.monotonic()
+        while (data := follow.read(GLANCE_SECONDS)) != b"":
+            for event in parser.feed(data or b""):
+                self._take(event)
+            self._offset = parser.offset
+            if self._progress.ended:
+                break
+            self.reporter.flush_if_due(self._progress.steps)
+            self._mind(session)
+            if data is not None:
+                heard = time.monotonic()
+            elif time.monotonic() - heard > PROBE_SECONDS:
+                self._ask(session)
+                heard = time.monotonic()
+        follow.end_input()
+        self._conclude(parser, follow)
+
+    def _mind(self, session: Session) -> None:
+        """Look whether the host is still this worker's, and whether its work is still wanted."""
+        if self.held.lost.is_set():
+            raise _Over(_not_ours())
+        if self.held.cancelled.is_set() and not self._stopping:
+            self._stopping = True
+            self._stop(session)
+
+    def _take(self, event: Event) -> None:
+        masker = self.delivery.masker
+        match event:
+            case Output(data=data):
+                self._print(masker.feed(data))
+            case StepCause(detail=detail):
+                self._progress.apply(replace(event, detail=masker.text(detail)))
+            case _:
+                self._print(masker.end())
+                self._progress.apply(event)
+
+    def _print(self, data: bytes) -> None:
+        if data:
+            self.reporter.output(data)
+            self._progress.apply(Output(data=data))
+
+    def _conclude(self, parser: ControlParser, follow: Follow) -> None:
+        """The driver has said all it has: the host's end, or what to do next to learn of it."""
+        progress = self._progress
+        if progress.stale:
+            self.held.lost.set()
+            raise _Over(_not_ours())
+        first = progress.resume_from()
+        if first is not None:
+            self._mode = lambda: self._resume(first)
+            return
+        status = progress.status
+        if progress.ended or (status is not None and status.state in ("gone", "cancelled")):
+            raise _Over(progress.result())
+        if status is None:
+            raise _Over(self._mute(parser, follow))
+        # The tail ended while the runner goes on: someone ended it, or the host is short of something.
+        raise TransportError(Cause.CONNECTION_LOST, "the host stopped sending the run's output")
+
+    def _resume(self, first_step: int) -> driver.Invocation:
+        self._mode = self._run_or_attach
+        delivery = self.delivery
+        return driver.resume(
+            delivery.where,
+            delivery.script,
+            delivery.environment,
+            first_step=first_step,
+            offset=self._offset,
+        )
+
+    def _mute(self, parser: ControlParser, follow: Follow) -> HostResult:
+        """The host's shell ended before the driver said anything."""
+        said = clean_line(parser.preface or follow.errors()) or "nothing"
+        code = follow.exit_status(self.settings.command_timeout)
+        return _failed(Cause.COMMAND, f"the login's shell ended with exit code {code} and said: {said}")
+
+    def _ask(self, session: Session) -> None:
+        """After a long silence: end the follow when the runner is gone, so that its end is looked into."""
+        for event in self._converse(session, driver.probe(self.delivery.where)):
+            if isinstance(event, Status) and event.state == "gone":
+                raise TransportError(Cause.HOST_RESTARTED, "the run's processes are gone from the host")
+
+    def _stop(self, session: Session) -> None:
+        """End the run's processes on the host, and have it confirmed."""
+        invocation = driver.stop(self.delivery.where, grace=self.settings.cancel_grace)
+        for event in self._converse(session, invocation, timeout=self.settings.cancel_grace + 60):
+            match event:
+                case Stopped(result="gone"):
+                    self._progress.apply(Finished(uptime=0.0, exit_code=130, cancelled=True))
+                    raise _Over(self._progress.result())
+                case Stopped(result="never"):
+                    self._progress.apply(Status(state="cancelled", size=0))
+                    raise _Over(self._progress.result())
+                case Stopped(result="alive", pids=pids):
+                    raise _Over(self._unconfirmed(" ".join(str(pid) for pid in pids)))
+                case Stopped():
+                    # It has finished already: its own end is on the way.
+                    return
+                case _:
+                    self._take(event)
+        raise _Over(self._unconfirmed("the host gave no answer"))
+
+    def _unconfirmed(self, left: str) -> HostResult:
+        message = f"asked to end, but not confirmed gone: {left}"
+        result = self._progress.result()
+        return result.model_copy(
+            update={
+                "outcome": Outcome.INDETERMINATE,
+                "cause": Cause.CANCEL_UNCONFIRMED,
+                "message": message,
+            }
+        )
+
+    def _upload(self, session: Session) -> None:
+        uploads = [
+            (step.index, step.upload.source) for step in self.delivery.steps if step.upload is not None
+        ]
+        if self._uploaded or not uploads:
+            return
+        status = next(iter(self._converse(session, driver.probe(self.delivery.where))), None)
+        if isinstance(status, Status) and status.state == "new":
+            for index, source in uploads:
+                self._put(session, index, source)
+        self._uploaded = True
+
+    def _put(self, session: Session, index: int, source: str) -> None:
+        try:
+            with parcel(source) as packed:
+                name = f"{index}.{'tar' if packed.folder else 'file'}"
+                invocation = driver.put(self.delivery.where, name, size=packed.size, sha256=packed.sha256)
+                for event in self._converse(session, invocation, content=packed.chunks()):
+                    if isinstance(event, PutDone):
+                        return
+                    self._take(event)
+        except SourceError as error:
+            raise _Over(_failed(Cause.UPLOAD_SOURCE, str(error))) from None
+        if self._progress.ended:
+            raise _Over(self._progress.result())
+        raise _Over(_failed(Cause.COMMAND, f"the host didn't take the upload of {source}"))
+
+    def _converse(
+        self,
+        session: Session,
+        invocation: driver.Invocation,
+        *,
+        content: Iterable[bytes] = (),
+        timeout: float | None = None,
+    ) -> Iterator[Event]:
+        """Run a short mode of the driver to its end, and give what it says."""
+        wait = timeout or self.settings.command_timeout
+        deadline = time.monotonic() + wait
+        parser = ControlParser(self.delivery.where.marker)
+        follow = session.start(
+            invocation.command, stdin=invocation.stdin, timeout=self.settings.command_timeout
+        )
+        with closing(follow):
+            for chunk in content:
+                follow.write(chunk, wait)
+                deadline = time.monotonic() + wait
+            follow.end_input()
+            while (data := follow.read(GLANCE_SECONDS)) != b"":
+                yield from parser.feed(data or b"")
+                if time.monotonic() > deadline:
+                    raise TransportError(Cause.COMMAND, f"no answer from the host within {wait:g} s")
+
+
+@dataclass
+class _Patience:
+    """For how long, and how often, a lost connection is made again."""
+
+    seconds: float
+
+    def __post_init__(self) -> None:
+        self.renew()
+
+    def renew(self) -> None:
+        """Something was heard from the host: begin anew."""
+        self._deadline = time.monotonic() + self.seconds
+        self._pause = 0.5
+
+    def wait(self, held: Held) -> bool:
+        """Wait for the next try; False when patience is at its end, or the claim is lost."""
+        left = self._deadline - time.monotonic()
+        pause, self._pause = min(self._pause, left), min(self._pause * 2, LONGEST_PAUSE)
+        return left > 0 and not held.lost.wait(pause)
+
+
+def _failed(cause: Cause, detail: str) -> HostResult:
+    return HostResult(outcome=Outcome.FAILED, cause=cause, message=detail)
+
+
+def _not_ours() -> HostResult:
+    return HostResult(
+        outcome=Outcome.INDETERMINATE, cause=Cause.WORKER_LOST, message="another worker has the host"
+    )

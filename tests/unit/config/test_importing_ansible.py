@@ -1,0 +1,289 @@
+"""Ansible inventories as fleets."""
+
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from config.fleet import Fleet
+from config.importing.ansible import import_ansible
+from config.importing.imported import Imported, render_fleet
+from config.importing.inventory import expand
+from config.loading import load_fleet
+from tests.support.files import written
+
+
+def imported(folder: Path, text: str, name: str = "hosts.ini") -> Imported:
+    return import_ansible(written(folder, name, textwrap.dedent(text)), default_user="me")
+
+
+def loaded(folder: Path, result: Imported) -> Fleet:
+    """The fleet as a person gets it: written down and loaded again."""
+    return load_fleet(written(folder, "fleet.yaml", render_fleet(result)))
+
+
+def notes(result: Imported) -> list[str]:
+    return [f"{note.line}: {note.text}" for note in result.left_out]
+
+
+INI = """\
+    lone.example.com ansible_user=bob ansible_port=2200
+    [web]
+    web[01:03].example.com http_port=80   # a comment
+    web-9 ansible_host=10.0.0.9
+    [db]
+    db-[a:b] ansible_host=10.0.1.1
+    [prod:children]
+    web
+    db
+    [prod:vars]
+    ansible_user=deploy
+    ansible_ssh_private_key_file='~/.ssh/deploy'
+    ansible_become=yes
+    ; a comment
+    [db:vars]
+    ansible_user=postgres
+    """
+
+
+def test_an_ini_inventory_becomes_clusters_with_the_variables_of_their_groups(tmp_path: Path) -> None:
+    fleet = loaded(tmp_path, imported(tmp_path, INI))
+
+    assert list(fleet.clusters) == ["hosts", "web", "db"]
+    assert list(fleet.clusters["web"].hosts) == [
+        "web01.example.com",
+        "web02.example.com",
+        "web03.example.com",
+        "web-9",
+    ]
+    assert fleet.clusters["web"].hosts["web-9"].address == "10.0.0.9"
+    assert fleet.clusters["web"].become is not None
+    web, db = (fleet.credentials[fleet.clusters[name].credential or ""] for name in ("web", "db"))
+    assert (web.user, web.key_file) == ("deploy", "~/.ssh/deploy")
+    assert (db.user, db.key_file) == ("postgres", "~/.ssh/deploy")
+    assert fleet.clusters["hosts"].port == 2200
+
+
+def test_what_is_not_carried_over_is_listed_with_its_line(tmp_path: Path) -> None:
+    assert notes(imported(tmp_path, INI)) == [
+        '1: no key is named for "bob"; ~/.ssh/id_ed25519 is assumed',
+        '3: variable "http_port"',
+        '7: group "prod" of the groups web, db; name those clusters instead',
+    ]
+
+
+YAML = """\
+    all:
+      vars:
+        ansible_user: deploy
+      children:
+        prod:
+          vars: {ansible_ssh_private_key_file: ~/.ssh/prod}
+          children:
+            web:
+              hosts:
+                web-[1:2]:
+                  ansible_port: 2222
+            cache:
+              hosts:
+                web-2:
+                cache-1: {ansible_host: fd00::5, ansible_user: cache}
+        edge:
+          hosts:
+            cache-1:
+    """
+
+
+def test_a_yaml_inventory_becomes_clusters(tmp_path: Path) -> None:
+    result = imported(tmp_path, YAML, "hosts.yml")
+    fleet = loaded(tmp_path, result)
+
+    assert {name: list(cluster.hosts) for name, cluster in fleet.clusters.items()} == {
+        "web": ["web-1", "web-2"],
+        "cache": ["cache-1"],
+    }
+    assert fleet.clusters["web"].port == 2222
+    assert fleet.clusters["cache"].hosts["cache-1"].address == "fd00::5"
+    assert fleet.credentials[fleet.clusters["cache"].credential or ""].user == "cache"
+    assert notes(result) == [
+        '5: group "prod" of the groups web, cache; name those clusters instead',
+        '10: host "web-2": cluster "web" was taken; it is also in cache',
+        '15: host "cache-1": cluster "cache" was taken; it is also in edge',
+    ]
+
+
+def test_a_yaml_inventory_is_known_by_its_look(tmp_path: Path) -> None:
+    assert "web" in imported(tmp_path, YAML, "inventory").fleet["clusters"]
+    assert "web" in imported(tmp_path, INI, "inventory").fleet["clusters"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "-J jump@bastion.example:2022",
+        "-o ProxyJump=jump@bastion.example:2022",
+        "-oProxyJump=jump@bastion.example:2022",
+        '-o "ProxyJump jump@bastion.example:2022"',
+        '-o ProxyCommand="ssh -W %h:%p -q jump@bastion.example -p 2022"',
+        "-o ProxyCommand='ssh -p 2022 -l jump -o BatchMode=yes -W %h:%p bastion.example'",
+        "-o ProxyCommand='/usr/bin/ssh -qW %h:%p ssh://jump@bastion.example:2022'",
+    ],
+)
+def test_every_way_to_name_a_jump_becomes_a_proxy(tmp_path: Path, arguments: str) -> None:
+    text = f"[web]\nweb-1\n[web:vars]\nansible_user=a\nansible_ssh_common_args={arguments}\n"
+    fleet = loaded(tmp_path, import_ansible(written(tmp_path, "h", text), default_user="me"))
+
+    assert fleet.clusters["web"].proxy == "bastion.example"
+    proxy = fleet.proxies["bastion.example"]
+    assert (proxy.os, proxy.address, proxy.port) == ("linux", "bastion.example", 2022)
+    assert fleet.credentials[proxy.credential or ""].user == "jump"
+
+
+def test_a_chain_of_jumps_is_a_chain_of_proxies(tmp_path: Path) -> None:
+    fleet = loaded(tmp_path, imported(tmp_path, "web-1 ansible_ssh_common_args='-J edge,[fd00::2]:2200'\n"))
+    assert fleet.clusters["hosts"].proxy == "fd00--2"
+    assert (fleet.proxies["fd00--2"].address, fleet.proxies["fd00--2"].proxy) == ("fd00::2", "edge")
+
+
+def test_only_hosts_behind_a_jump_have_its_proxy(tmp_path: Path) -> None:
+    fleet = loaded(tmp_path, imported(tmp_path, "[w]\na\nb ansible_ssh_common_args='-J edge'\n"))
+    assert fleet.clusters["w"].proxy is None
+    assert [host.proxy for host in fleet.clusters["w"].hosts.values()] == [None, "edge"]
+
+
+@pytest.mark.parametrize("name", ["ansible_password", "ansible_ssh_pass", "ansible_become_password"])
+def test_a_password_is_never_written_and_always_listed(tmp_path: Path, name: str) -> None:
+    result = imported(tmp_path, f"[web]\nweb-1 ansible_user=a {name}=hunter2\n")
+    text = render_fleet(result)
+    assert "hunter2" not in text
+    assert any(f'"{name}", which is a secret' in note for note in notes(result))
+    loaded(tmp_path, result)
+
+
+def test_a_login_by_password_refers_to_the_environment(tmp_path: Path) -> None:
+    fleet = loaded(tmp_path, imported(tmp_path, "web-1 ansible_user=a-b ansible_password=hunter2\n"))
+    credential = fleet.credentials["a-b"]
+    assert credential.password is not None
+    assert (credential.password.env, credential.key_file) == ("PASSWORD_A_B", None)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "web-1 ansible_ssh_common_args=\"-o ProxyCommand='sshpass -p hunter2 ssh -W %h:%p bastion'\"",
+        "web-1 ansible_ssh_common_args='-o Secret=hunter2 hunter2'",
+        "web-1 ansible_password = hunter2",
+        "web-1 db_password=hunter2",
+        "web-1 'hunter2",
+    ],
+)
+def test_notes_never_repeat_what_may_be_a_secret(tmp_path: Path, line: str) -> None:
+    result = imported(tmp_path, line + "\n")
+    assert result.left_out
+    assert "hunter2" not in render_fleet(result)
+
+
+def test_names_that_a_fleet_can_not_have_are_changed_and_listed(tmp_path: Path) -> None:
+    result = imported(tmp_path, "[db1]\ndb1\n[2001:db8::1]:22\n[my group]\n_x ansible_host=10.0.0.1\n")
+    fleet = loaded(tmp_path, result)
+    assert {name: list(cluster.hosts) for name, cluster in fleet.clusters.items()} == {
+        "db1-hosts": ["db1", "2001-db8--1"],
+        "my-group": ["x"],
+    }
+    assert fleet.clusters["db1-hosts"].hosts["2001-db8--1"].address == "2001:db8::1"
+    assert '1: group "db1" is called "db1-hosts" here, as names are unique in a fleet' not in notes(result)
+    assert any('group "db1" is called "db1-hosts" here' in note for note in notes(result))
+
+
+def test_a_bastion_that_is_a_host_too_has_a_proxy_of_its_own_name(tmp_path: Path) -> None:
+    fleet = loaded(tmp_path, imported(tmp_path, "[e]\nedge\n[w]\nweb ansible_ssh_common_args='-J edge'\n"))
+    assert list(fleet.proxies) == ["edge-proxy"]
+    assert fleet.proxies["edge-proxy"].address == "edge"
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("a ansible_connection=local", 'ansible_connection "local" reaches no host over a network'),
+        ("a ansible_port=x", 'its port "x" is not a number'),
+        ("a ansible_port=70000", "a port is not between 1 and 65535"),
+        ("a ansible_host=a_b/c", 'its address "a_b/c" is neither IP nor name'),
+        ("a[1:x]", 'the range in "a[1:x]" is not understood'),
+        ("a[1:999999999]", "is not understood"),
+        ("[web:stuff]", 'the section "[web:stuff]" is not understood'),
+        ("a ansible_user={{u}}", 'variable "ansible_user"'),
+        ("a ansible_ssh_extra_args='-o ForwardAgent=yes'", 'ssh option "-o ForwardAgent"'),
+    ],
+)
+def test_what_can_not_be_a_host_is_listed(tmp_path: Path, line: str, expected: str) -> None:
+    assert any(expected in note for note in notes(imported(tmp_path, f"b ansible_user=c\n{line}\n")))
+
+
+def test_windows_hosts_have_a_cluster_of_their_own(tmp_path: Path) -> None:
+    text = "[web]\na\nw ansible_connection=ansible.builtin.winrm ansible_user=Admin ansible_password=x\n"
+    fleet = loaded(tmp_path, imported(tmp_path, text))
+    assert {name: cluster.os for name, cluster in fleet.clusters.items()} == {
+        "web": "linux",
+        "web-windows": "windows",
+    }
+
+
+def test_become_that_differs_is_left_out_and_listed(tmp_path: Path) -> None:
+    result = imported(tmp_path, "[w]\na ansible_become=true\nb\n")
+    assert any("become differs" in note for note in notes(result))
+    assert loaded(tmp_path, result).clusters["w"].become is None
+
+
+def test_groups_that_contain_each_other_end(tmp_path: Path) -> None:
+    fleet = loaded(tmp_path, imported(tmp_path, "[a]\nh\n[a:children]\nb\n[b:children]\na\n"))
+    assert list(fleet.clusters) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        ("web", ["web"]),
+        ("web[1:3]", ["web1", "web2", "web3"]),
+        ("web[08:10].x", ["web08.x", "web09.x", "web10.x"]),
+        ("w[1:5:2]", ["w1", "w3", "w5"]),
+        ("w-[a:c]", ["w-a", "w-b", "w-c"]),
+        ("r[1:2]h[1:2]", ["r1h1", "r1h2", "r2h1", "r2h2"]),
+        ("[fd00::1]", ["fd00::1"]),
+        ("w[3:1]", None),
+        ("w[", None),
+    ],
+)
+def test_ranges_stand_for_names(pattern: str, names: list[str] | None) -> None:
+    assert expand(pattern) == names
+
+
+WORDS = st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\r\n"), max_size=12)
+VARIABLES = st.sampled_from(
+    [
+        "ansible_host",
+        "ansible_port",
+        "ansible_user",
+        "ansible_ssh_common_args",
+        "ansible_password",
+        "ansible_become",
+    ]
+)
+LINES = st.one_of(
+    WORDS,
+    st.builds("[{}]".format, WORDS),
+    st.builds("[{}:children]".format, WORDS),
+    st.builds("{} {}={}".format, WORDS, VARIABLES, WORDS),
+)
+
+
+@given(lines=st.lists(LINES, max_size=12))
+def test_whatever_is_imported_loads(tmp_path_factory: Any, lines: list[str]) -> None:
+    folder = tmp_path_factory.mktemp("import")
+    path = folder / "hosts.ini"
+    path.write_text("\n".join(["[first]", "a", *lines]), encoding="utf-8")
+    result = import_ansible(path, default_user="me")
+    if "clusters" in result.fleet:
+        loaded(folder, result)

@@ -1,0 +1,199 @@
+"""What load_application accepts, and how it refuses the rest."""
+
+from pathlib import Path
+
+import pytest
+
+from config.application import Action, Application
+from config.fleet import Become
+from config.loading import load_application
+from config.problems import InvalidFileError
+from tests.support.files import DESIGN_APPLICATION, written
+
+
+def refused(folder: Path, text: str) -> list[str]:
+    path = written(folder, "app.yaml", text)
+    with pytest.raises(InvalidFileError) as caught:
+        load_application(path)
+    return [line.removeprefix(f"{path}:") for line in str(caught.value).splitlines()]
+
+
+def with_action(action: str, parameters: str = "version: {required: true}") -> str:
+    return f"application: shop\nparameters:\n  {parameters}\nactions:\n  - {action}\n"
+
+
+def test_the_application_of_the_design_loads_as_it_stands(tmp_path: Path) -> None:
+    application = load_application(written(tmp_path, "shop.yaml", DESIGN_APPLICATION))
+
+    assert [action.kind for action in application.actions] == [
+        "fetch",
+        "unpack",
+        "run",
+        "link",
+        "service",
+        "check",
+    ]
+    assert application.actions[2].timeout == 300
+    assert application.actions[2].directory == "/opt/shop/releases/{{ version }}"
+    assert application.rollout.batches == (1, "25%", "100%")
+
+
+def test_an_application_survives_its_way_through_json(tmp_path: Path) -> None:
+    application = load_application(written(tmp_path, "shop.yaml", DESIGN_APPLICATION))
+    assert Application.model_validate_json(application.model_dump_json()) == application
+
+
+@pytest.mark.parametrize(
+    ("become", "expected"),
+    [("true", Become()), ("app", Become(user="app")), ("false", False), ("null", None)],
+)
+def test_become_of_an_action(tmp_path: Path, become: str, expected: object) -> None:
+    application = load_application(written(tmp_path, "a.yaml", with_action(f"run: x\n    become: {become}")))
+    assert application.actions[0].become == expected
+
+
+@pytest.mark.parametrize("command", ["run: {}", "run: x\n    when: {}", "check: {{command: {}}}"])
+def test_a_template_in_a_command_is_refused_with_the_way_to_do_it(tmp_path: Path, command: str) -> None:
+    (line,) = refused(tmp_path, with_action(command.format("'echo {{ version }}'")))
+    assert 'use "$version" (an environment variable) instead' in line
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        'fetch: {url: "http://x/{{ verison }}", to: /a, sha256: "..."}',
+        'upload: {from: "a-{{ verison }}", to: /a}',
+        'unpack: {archive: /a, to: "/{{ verison }}"}',
+        'link: {from: "/{{ verison }}", to: /a}',
+        'service: {name: "a@{{ verison }}", state: started}',
+        'check: {tcp: "{{ verison }}:80"}',
+        'check: {http: "http://{{ verison }}/"}',
+        'run: x\n    in: "/{{ verison }}"',
+        'run: x\n    env: {A: "{% if verison %}1{% endif %}"}',
+    ],
+)
+def test_a_template_that_names_nothing_is_refused_in_every_field(tmp_path: Path, action: str) -> None:
+    (line,) = refused(tmp_path, with_action(action))
+    assert 'expected the name of a declared parameter, found "verison"; did you mean "version"?' in line
+
+
+def test_a_secret_in_a_field_is_refused_with_the_reason(tmp_path: Path) -> None:
+    text = with_action('run: x\n    env: {A: "{{ token }}"}', "token: {secret: {env: T}}")
+    (line,) = refused(tmp_path, text)
+    assert line.startswith(
+        "6:14: actions[0].env.A: expected no secret, as it would be written into the script"
+    )
+    assert line.endswith('found "token"; use "$token" (an environment variable) in a command instead')
+
+
+@pytest.mark.parametrize(
+    ("parameter", "found"),
+    [
+        ("{required: true, default: a}", "found required and default"),
+        ("{secret: {env: A}, default: a}", "found default and secret"),
+        ("{required: true, secret: {env: A}}", "found required and secret"),
+        ("{}", "found none of them"),
+    ],
+)
+def test_a_parameter_has_exactly_one_source(tmp_path: Path, parameter: str, found: str) -> None:
+    (line,) = refused(tmp_path, with_action("run: x", f"version: {parameter}"))
+    assert (
+        line
+        == f"3:12: parameters.version: expected exactly one of required: true, default and secret, {found}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("batches", "expected"),
+    [
+        ("[]", "expected a list of one or more sizes, such as [1, 25%, 100%], found an empty list"),
+        (
+            "[0]",
+            'rollout.batches[0]: expected a batch of at least one host, such as 1 or "25%", found the',
+        ),
+        (
+            "[1, '0%']",
+            'rollout.batches[1]: expected a batch of at least one host, such as 1 or "25%", found "0%"',
+        ),
+        ("[101%]", 'expected a count such as 5, or a percent such as "25%", found "101%"'),
+        ("[-1]", "expected 0 or more, found the number -1"),
+        ("[true]", "found true"),
+        ("50%", "rollout.batches: expected a list of one or more sizes"),
+    ],
+)
+def test_batches_that_hold_no_host_are_refused(tmp_path: Path, batches: str, expected: str) -> None:
+    (line,) = refused(tmp_path, with_action("run: x") + f"rollout: {{batches: {batches}}}\n")
+    assert expected in line
+
+
+@pytest.mark.parametrize(
+    ("action", "expected"),
+    [
+        ("runn: x", 'found "runn"; did you mean "run"?'),
+        (
+            "name: x",
+            "actions[0]: expected exactly one of run, fetch, upload, unpack, link, service, check, found",
+        ),
+        ("run: x\n    link: {from: /a, to: /b}", "found run and link"),
+        (
+            "check: {http: 'http://x/', tcp: 'x:1'}",
+            "expected exactly one of http, tcp and command, found http and tcp",
+        ),
+        ("check: {tcp: 8080}", "actions[0].check.tcp: expected some text, found the number 8080"),
+        ("check: {tcp: '8080'}", 'expected host:port, an IPv6 address in brackets, found "8080"'),
+        ("check: {http: x/y}", 'expected an http:// or https:// URL, found "x/y"'),
+        ("check: {tcp: 'x:1', status: 99}", "expected an HTTP status from 100 to 599, found the number 99"),
+        ("run: x\n    timeout: 0", "expected a duration above 0 such as 30s, 5m or 1.5h, found the number 0"),
+        ("run: x\n    timeout: 5 minutes", 'found "5 minutes"'),
+        ("upload: {from: a, to: /b, mode: 0644}", 'found the number 644; write it in quotes: "0644"'),
+        ("upload: {from: a, to: /b, mode: '999'}", 'expected an octal mode such as "0644", found "999"'),
+        ("upload: {source: a, to: /b}", "expected one of the keys from, to, sha256, mode"),
+        (
+            "fetch: {url: 'http://x', to: /a, sha256: abc}",
+            "expected a SHA-256 checksum of 64 hexadecimal digits",
+        ),
+        (
+            "run: x\n    in: '{{ version'",
+            "expected a Jinja2 template, found one that is not a valid template",
+        ),
+        ("run: x\n    in: '{{ version | nope }}'", "No filter named 'nope'"),
+        ("run: x\n    in: {{ version }}", 'a template stands in quotes: "{{ version }}"'),
+        ("run: x\n    name: '{{ version }}'", "actions[0].name: expected plain text"),
+        ("run: x\n    env: {1A: b}", 'that doesn\'t start with a digit, found "1A"'),
+        ("run: x\n    env: {A: 1}", "actions[0].env.A: expected text, found the number 1"),
+        (
+            "run: x\n    become: 3",
+            "actions[0].become: expected true, false or the name of a user, found the number 3",
+        ),
+        ("run: x\n    become: {usr: a}", 'actions[0].become.usr: expected one of the keys user, found "usr"'),
+        ("service: {name: a, state: restart}", 'found "restart"; did you mean "restarted"?'),
+    ],
+)
+def test_one_mistake_in_an_action_is_named(tmp_path: Path, action: str, expected: str) -> None:
+    lines = refused(tmp_path, with_action(action))
+    assert any(expected in line for line in lines), lines
+
+
+def test_problems_of_shape_and_of_meaning_are_listed_together(tmp_path: Path) -> None:
+    lines = refused(tmp_path, with_action("run: 'echo {{ x }}'\n    timeout: never\n    in: '{{ y }}'"))
+    assert [line.split(": ")[1] for line in lines] == [
+        "actions[0].run",
+        "actions[0].timeout",
+        "actions[0].in",
+    ]
+
+
+def test_an_application_without_actions_is_refused(tmp_path: Path) -> None:
+    assert (
+        "actions: expected a list of one or more actions, found an empty list"
+        in (refused(tmp_path, "application: x\nactions: []\n")[0])
+    )
+
+
+def test_a_checksum_still_to_be_filled_in_loads(tmp_path: Path) -> None:
+    text = with_action('fetch: {url: "http://x/a", to: /a, sha256: "..."}')
+    assert load_application(written(tmp_path, "a.yaml", text)).actions[0].fetch is not None
+
+
+def test_actions_can_be_made_in_python_by_field_names() -> None:
+    assert Action(run="true", directory="/tmp").directory == "/tmp"  # noqa: S108 - a name only

@@ -1,0 +1,98 @@
+"""Settings from the environment, and what Celery is told."""
+
+import pytest
+from celery.app.defaults import NAMESPACES, flatten
+from kombu.transport.redis import Channel
+from kombu.transport.redis import Transport as RedisTransport
+
+from config.celery_settings import celery_settings, queue_name
+from config.errors import BadInputError
+from config.settings import Settings, load_settings, masked_url
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"LONGSHORE_{name.upper()}", raising=False)
+
+
+def test_defaults_are_those_of_the_design() -> None:
+    settings = load_settings()
+    assert (settings.redis_url, settings.record_url) == (
+        "redis://127.0.0.1:6379/0",
+        "redis://127.0.0.1:6379/1",
+    )
+    assert settings.record_ttl == 92 * 24 * 3600
+    assert settings.verification_ttl == 24 * 3600
+    assert settings.log_head_bytes == settings.log_tail_bytes == 65536
+
+
+def test_the_record_is_beside_the_broker_unless_it_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LONGSHORE_REDIS_URL", "rediss://u:p@redis.example:6380/3?ssl_cert_reqs=required")
+    assert load_settings().record_url == "rediss://u:p@redis.example:6380/1?ssl_cert_reqs=required"
+    monkeypatch.setenv("LONGSHORE_RECORD_URL", "redis://record.example/0")
+    assert load_settings().record_url == "redis://record.example/0"
+
+
+def test_durations_have_units(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LONGSHORE_RECORD_TTL", "5d")
+    monkeypatch.setenv("LONGSHORE_SWEEP_INTERVAL", "500ms")
+    settings = load_settings()
+    assert (settings.record_ttl, settings.sweep_interval) == (432_000, 0.5)
+
+
+def test_all_wrong_variables_are_named_and_none_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LONGSHORE_REDIS_URL", "amqp://u:hunter2@h/1")
+    monkeypatch.setenv("LONGSHORE_LEASE_SECONDS", "hunter2")
+    with pytest.raises(BadInputError) as caught:
+        load_settings()
+    lines = str(caught.value).splitlines()
+    assert [line.split(":")[0] for line in lines] == ["LONGSHORE_REDIS_URL", "LONGSHORE_LEASE_SECONDS"]
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["", "h:6379", "redis://", "redis://h:x/0", "redis://h/zero", "redis://[::1/0", "unix:///x"]
+)
+def test_what_is_no_redis_url_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="redis_url"):
+        Settings(redis_url=url)
+
+
+def test_one_database_for_broker_and_record_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LONGSHORE_REDIS_URL", "redis://:hunter2@h/1")
+    with pytest.raises(BadInputError, match="LONGSHORE_RECORD_URL to another database") as caught:
+        load_settings()
+    assert "hunter2" not in str(caught.value)
+
+
+def test_no_password_is_shown() -> None:
+    settings = Settings(
+        redis_url="redis://u:hunter2@h:1/0?password=hunter2", record_url="redis://:hunter2@h:1/2"
+    )
+    assert settings.masked_redis_url == "redis://u:***@h:1/0?password=***"
+    assert settings.masked_record_url == "redis://:***@h:1/2"
+    assert "hunter2" not in repr(settings) + str(settings)
+    assert masked_url("redis://h:1/0") == "redis://h:1/0"
+
+
+def test_every_setting_is_one_that_celery_knows() -> None:
+    known = {key for key, _ in flatten(NAMESPACES)}
+    settings = celery_settings(Settings())
+    assert set(settings) <= known
+    assert set(settings["broker_transport_options"]) <= set(Channel.from_transport_options)
+    assert RedisTransport.Channel is Channel
+
+
+def test_celery_holds_and_keeps_nothing() -> None:
+    settings = celery_settings(Settings(redis_url="redis://h/5"))
+    assert settings["broker_url"] == "redis://h/5"
+    assert settings["worker_pool"] == "threads"
+    assert settings["worker_disable_prefetch"] is True
+    assert settings["task_acks_late"] is False
+    assert settings["task_ignore_result"] is True
+    assert settings["accept_content"] == ["json"]
+
+
+def test_a_pool_has_one_queue() -> None:
+    assert queue_name("frankfurt") == "longshore.frankfurt"
