@@ -11,7 +11,7 @@ from workers.transports.endpoints import Endpoint
 from workers.transports.keys import check_host_key
 from workers.transports.sockets import Stream, connect, resolve_address
 from workers.transports.ssh import SshSession, log_in
-from workers.transports.stages import untimed
+from workers.transports.stages import unnamed, untimed
 from workers.transports.wire import Wire
 from workers.tunnels import ProxyLink, Tunnel
 
@@ -127,7 +127,7 @@ class _Way:
     def _log_in_to(self, proxy: Endpoint, hops: tuple[ProxyHop, ...]) -> ProxyLink:
         stream = self.reach(hops[:-1], proxy)
         with self.stages("proxy_login"):
-            wire, key = self._log_in(stream, proxy, untimed)
+            wire, key = self._log_in(stream, proxy, unnamed)
         return ProxyLink(wire=wire, key=key, under=self.passed)
 
     def _log_in(self, stream: Stream, target: Endpoint, stages: StageClock) -> tuple[Wire, str]:
@@ -145,7 +145,11 @@ class _Way:
         except TransportError as error:
             if error.cause not in _COULD_BE_A_PROXY:
                 raise
-            raise _blame(passed) or error from None
+            blamed = _blame(passed)
+            if blamed is None:
+                raise
+            blamed.stage = error.stage
+            raise blamed from None
         return SshSession(
             wire,
             host,

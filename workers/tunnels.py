@@ -81,6 +81,7 @@ class Tunnel:
         """The connection that stands, if there is one that still answers."""
         with self._lock:
             link = self._link
+            self._last_used = time.monotonic()
         if link is None:
             return None
         if link.wire.is_active():
@@ -183,6 +184,8 @@ class Tunnel:
             for word, cause in _CAUSES_OF_REASONS:
                 if word in reason:
                     return target.error(cause, f"{reason}, as seen from {self.endpoint.place}")
+        else:
+            reason = f"administratively prohibited: {reason}"
         detail = f"it refuses to forward to {target.address} port {target.port}: {reason}"
         return self.endpoint.error(Cause.PROXY_FORWARD_REFUSED, detail)
 

@@ -5,18 +5,18 @@ from functools import lru_cache
 
 import paramiko
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_ssh_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+    load_ssh_private_key,
+)
 
 from config.causes import Cause
 from workers.credentials import Login, Secret
 from workers.transports.base import TransportError
 from workers.transports.endpoints import Endpoint
-
-_CLASSES: tuple[tuple[type, type[paramiko.PKey]], ...] = (
-    (ed25519.Ed25519PrivateKey, paramiko.Ed25519Key),
-    (ec.EllipticCurvePrivateKey, paramiko.ECDSAKey),
-    (rsa.RSAPrivateKey, paramiko.RSAKey),
-)
 
 
 class _KeyError(Exception):
@@ -57,9 +57,14 @@ def _parse(key: Secret, passphrase: Secret | None) -> paramiko.PKey:
     except Exception:  # noqa: BLE001 - a library's parser of hostile text; its errors may quote the text
         reason = "the passphrase doesn't unlock it, or it is damaged" if password else "it is no private key"
         raise _KeyError(reason) from None
-    for kind, parser in _CLASSES:
-        if isinstance(loaded, kind):
-            return parser.from_private_key(io.StringIO(text), password)
+    if isinstance(loaded, ec.EllipticCurvePrivateKey):
+        return paramiko.ECDSAKey(vals=(loaded, loaded.public_key()))
+    if isinstance(loaded, rsa.RSAPrivateKey):
+        return paramiko.RSAKey(key=loaded)
+    if isinstance(loaded, ed25519.Ed25519PrivateKey):
+        # paramiko makes this kind from text alone, and stumbles over some comments: so written anew, without.
+        plain = loaded.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
+        return paramiko.Ed25519Key.from_private_key(io.StringIO(plain.decode()))
     raise _KeyError("its kind is not supported; use ed25519, ECDSA or RSA")
 
 

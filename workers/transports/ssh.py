@@ -4,7 +4,6 @@ import contextlib
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from functools import cache
 from typing import Any
 
 import fabric
@@ -27,9 +26,9 @@ WhoIsToBlame = Callable[[], TransportError | None]
 """Asked when a session is lost: the error of a proxy on the way, or None when it isn't a proxy's fault."""
 
 
-@cache
 def _fabric_config() -> fabric.Config:
-    # One for all, and lazy: Fabric would look for its files, and for ssh_config, at each connection.
+    # Lazy: Fabric would look for its files, and for ssh_config, at each connection. Not shared: making a
+    # Connection writes into its Config, so that other threads find it half merged; one costs 0.1 ms.
     return fabric.Config(lazy=True, overrides={"load_ssh_configs": False})
 
 
@@ -225,7 +224,7 @@ class SshSession:
         except ChannelRefusedError as error:
             detail = f"refused to open a session: {error.reason or 'no reason given'}"
             raise self._endpoint.error(Cause.COMMAND, detail) from None
-        raise self._endpoint.error(Cause.CONNECTION_LOST, f"no answer to a new session within {timeout:g} s")
+        raise self.lost(f"no answer to a new session within {timeout:g} s")
 
     @property
     def in_use(self) -> bool:
@@ -253,15 +252,19 @@ class SshSession:
         if not self._wire.lives(silence=self._deadlines.silence, answer=self._deadlines.answer):
             raise self.lost()
 
-    def lost(self) -> TransportError:
-        """The error of a connection that is lost; the connection is closed for good."""
+    def lost(self, reason: str = "") -> TransportError:
+        """The error of a connection that is lost; the connection is closed for good.
+
+        Args:
+            reason: how it showed; made from what is known about the connection when empty.
+        """
         silent = self._wire.is_active()
         blamed = self._who_is_to_blame()
         self._wire.close()
         if blamed is not None:
             return blamed
         patience = self._deadlines.silence + self._deadlines.answer
-        reason = f"no sign of life for {patience:g} s" if silent else self._wire.why_lost()
+        reason = reason or (f"no sign of life for {patience:g} s" if silent else self._wire.why_lost())
         return self._endpoint.error(Cause.CONNECTION_LOST, f"the connection was lost: {reason}")
 
     def refused(self, what: str) -> TransportError:

@@ -54,6 +54,16 @@ class StageTimer:
             self.stages.append(Stage(name=name, ok=ok, seconds=self.now() - start, note=self._remark))
 
 
-def untimed(name: str, *, note: str = "") -> AbstractContextManager[None]:  # noqa: ARG001 - a StageClock's face
-    """A StageClock that times nothing."""
+@contextmanager
+def untimed(name: str, *, note: str = "") -> Iterator[None]:  # noqa: ARG001 - a StageClock's face
+    """A StageClock that times nothing; errors still learn their stage."""
+    try:
+        yield
+    except TransportError as error:
+        error.stage = error.stage or name
+        raise
+
+
+def unnamed(name: str, *, note: str = "") -> AbstractContextManager[None]:  # noqa: ARG001 - a StageClock's face
+    """A StageClock for what is part of a greater stage: it does nothing."""
     return nullcontext()
