@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from config.targets import HostTarget
+from config.templates import render
+from tasks.actions.steps import steps_of
 from tasks.outcomes import HostResult, Outcome, StepResult
 from tasks.plan import Plan
 from tasks.record import keys
@@ -189,7 +191,8 @@ class RecordReader:
     ) -> dict[str, tuple[StepResult, ...]]:
         if plan.application is None or not running:
             return {}
-        names = [action.name or action.kind for action in plan.application.actions]
+        declared = steps_of(plan.application, plan.parameters, render=render, secrets=tuple(plan.secrets))
+        names = [step.name for step in declared]
         events = self._events_under_way(run_id, running)
         return {host: step_results(reversed(newest_first), names) for host, newest_first in events.items()}
 
