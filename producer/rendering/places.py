@@ -67,9 +67,8 @@ def plan_report(plan: Plan, steps: Sequence[str]) -> RenderableType:
         for name, where in plan.secrets.items()
     }
     shown = ", ".join(f"{name}={value}" for name, value in parameters.items()) or "none"
-    stop = (
-        f"it stops once more than {count(limit, 'host')} failed" if limit else "it stops at the first failure"
-    )
+    stop = f"once more than {count(limit, 'host')} failed" if limit else "once a host failed"
+    rounds = "one batch" if len(plan.batches) == 1 else f"{len(plan.batches)} batches"
     return Group(
         plain(f"{plan.title} to {count(total, 'host')} in {rounds}; it stops {stop}"),
         plain(f"pools: {_used(plan, 'pool')}; routes: {_used(plan, 'route_text')}; parameters: {shown}"),
