@@ -1,7 +1,5 @@
 """The Python client: submits runs and reads the record."""
 
-import getpass
-import os
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +13,8 @@ from config.errors import RedisUnreachableError
 from config.fleet import Fleet
 from config.loading import load_application, load_fleet
 from config.settings import load_settings
+from config.targets import HostTarget
+from producer.login import login_name
 from producer.pools import pool_names, pool_views
 from producer.run import Run, UnknownRunError
 from producer.servers import Servers
@@ -79,7 +79,7 @@ class Client:
         """
         given = {"redis_url": redis_url, "record_url": record_url}
         self.settings = load_settings(**{name: url for name, url in given.items() if url is not None})
-        self.operator = operator or _login_name()
+        self.operator = operator or login_name()
         self._servers = Servers(self.settings)
         self._reader = RecordReader(self._servers.record)
         self._writer = RecordWriter(self._servers.record, ttl_seconds=int(self.settings.record_ttl))
@@ -188,6 +188,11 @@ class Client:
         waiting = self._servers.queue_lengths(pool_names(loaded, workers))
         return pool_views(loaded, workers, waiting)
 
+    def verified(self, targets: Iterable[HostTarget]) -> dict[str, float]:
+        """When hosts were last verified ok, in seconds since 1970; those never are left out."""
+        with self._servers.reading_record():
+            return self._reader.verified(targets)
+
     def _unverified(self, plan: Plan) -> list[str]:
         with self._servers.reading_record():
             return self._writer.unverified(plan.hosts, within_seconds=self.settings.verification_ttl)
@@ -223,11 +228,3 @@ def _loaded(given: _Loaded | str | PathLike[str], load: Callable[[str | PathLike
 
 def _names(given: Names) -> Sequence[str]:
     return [given] if isinstance(given, str) else list(given)
-
-
-def _login_name() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        # A container's user may have no name.
-        return f"uid {os.getuid()}"

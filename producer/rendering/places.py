@@ -6,6 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from config.reachability import Reach
 from config.targets import HostTarget
 from producer.rendering.styles import plain, table
 from producer.wording import count, moment
@@ -48,6 +49,21 @@ def hosts_table(hosts: Sequence[HostTarget], verified: Mapping[str, float] | Non
         address = f"[{host.address}]:{host.port}" if ":" in host.address else f"{host.address}:{host.port}"
         made.add_row(
             host.name, host.cluster, host.os, host.pool, plain(host.route_text), plain(address), last
+        )
+    return made
+
+
+def ports_table(rows: Sequence[Reach]) -> Table:
+    """Who must reach whom: one line per connection."""
+    made = table("from", "to", "address", "port", "why", right=("port",))
+    for row in rows:
+        source, destination = row.source, row.destination
+        made.add_row(
+            f"{source.kind} {source.name}",
+            f"{destination.kind} {destination.name}",
+            plain(destination.address),
+            str(row.port),
+            plain(row.why),
         )
     return made
 
