@@ -84,24 +84,21 @@ def _write(path: Path, text: str, *, force: bool) -> None:
 
 @fleet.command("ports", short_help="Show who must reach whom on which port.")
 @fleet_option
-@click.option("--nftables", is_flag=True, help="Print firewall rules, for each machine that is reached.")
 @json_option
-def ports(fleet: str | None, *, nftables: bool, as_json: bool) -> None:
-    """Show who must reach whom on which port for this fleet, and no wider than needed."""
+def ports(fleet: str | None, *, as_json: bool) -> None:
+    """Show who must reach whom on which port for this fleet, and no wider than needed.
+
+    First as a table, then as nftables rules for each machine that is reached.
+    """
     settings = load_settings()
     loaded = load_fleet(required_fleet_file(fleet, settings.fleet))
     redis = urlsplit(settings.redis_url)
     rows = reachability(loaded, redis_host=redis.hostname or "", redis_port=redis.port or _REDIS_PORT)
     rules = nftables_rules(rows)
     if as_json:
-        print_json(
-            {
-                "connections": [row.model_dump(mode="json") for row in rows],
-                "nftables": [machine.model_dump(mode="json") for machine in rules],
-            }
-        )
-    elif nftables:
-        click.echo("\n".join(machine.text for machine in rules), nl=False)
-    else:
-        console().print(ports_table(rows))
-        note(f"\n{PACKAGES_NOTE}")
+        connections = [row.model_dump(mode="json") for row in rows]
+        print_json({"connections": connections, "nftables": [each.model_dump(mode="json") for each in rules]})
+        return
+    console().print(ports_table(rows))
+    click.echo("\n" + "\n".join(machine.text for machine in rules), nl=False)
+    note(f"\n{PACKAGES_NOTE}")

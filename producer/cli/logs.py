@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import click
 
 from config.errors import BadInputError
+from producer.cli.options import json_option
 from producer.cli.output import note, print_json
 from producer.cli.root import INTERRUPTED
 from producer.client import Client
