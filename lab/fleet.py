@@ -1,6 +1,9 @@
 """What the lab's fleet looks like, and the files that tell Longshore about it."""
 
 import secrets
+import shlex
+import shutil
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +11,7 @@ from typing import Any, Final
 
 from lab.keys import make_key
 from lab.package import NAME, Package
-from lab.ssh_hosts import StandInHost
+from lab.ssh_hosts import SYSTEM_PATH, StandInHost
 from lab.yaml_file import write_yaml
 
 SMALLEST_FLEET: Final = 6
@@ -117,6 +120,7 @@ class _Maker:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._search_path = search_path(directory / "tools")
         self.host_keys: dict[str, str] = {}
 
     def host(
@@ -144,7 +148,20 @@ class _Maker:
             password=password,
             peers=peers,
             forwards_from=forwards_from,
+            search_path=self._search_path,
         )
+
+
+def search_path(tools: Path, system: str = SYSTEM_PATH) -> str:
+    """The ``PATH`` of hosts; where ``system`` has nothing to pull packages with, ``tools`` has a wget."""
+    if shutil.which("curl", path=system) or shutil.which("wget", path=system):
+        return system
+    tools.mkdir(mode=0o700, parents=True)
+    wget = tools / "wget"
+    script = Path(__file__).parent / "wget.py"
+    wget.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {shlex.quote(str(script))} "$@"\n')
+    wget.chmod(0o700)
+    return f"{tools}:{system}"
 
 
 def _address(network: int, number: int) -> str:
@@ -206,7 +223,8 @@ def _application_document(package: Package, package_url: str) -> dict[str, Any]:
             },
             {"unpack": {"archive": archive, "to": release}},
             {"run": './install.sh "$version"', "name": "install", "in": release, "timeout": "1m"},
-            {"link": {"from": "shop/current", "to": release}},
+            # A link's target is text to the host: it counts from where the link is.
+            {"link": {"from": "shop/current", "to": "releases/{{ version }}"}},
             {"service": {"name": NAME, "state": "restarted", "command": "shop/current/bin/shop"}},
             {"check": {"command": "shop/current/bin/shop status", "within": "10s"}},
         ],

@@ -120,10 +120,12 @@ class CommandSession(asyncssh.SSHServerSession[bytes]):
                 self._channel.pause_reading()
             return
         except BrokenPipeError:  # the process reads no more; sshd drops the rest too
+            self._unwritten.clear()
             self._input_ended = True
         if self._loop.remove_writer(pipe.fileno()) and self._channel:
+            # This hands over what has waited, and with it comes back into this very function.
             self._channel.resume_reading()
-        if self._input_ended:
+        if self._input_ended and not self._unwritten:
             self._close_input()
 
     def _close_input(self) -> None:

@@ -15,7 +15,7 @@ from lab.processes import ProcessTable
 from lab.ssh_hosts import SshHosts
 
 VERSIONS = ("1.0", "1.1")
-_OWN = ("fleet.yaml", "shop.yaml", "keys", "host-keys", "hosts", "packages", "pools", "access.log")
+_OWN = ("fleet.yaml", "shop.yaml", "keys", "host-keys", "hosts", "packages", "pools", "tools", "access.log")
 
 
 async def up(directory: Path, count: int, ready: Callable[[str], None]) -> None:

@@ -1,6 +1,5 @@
 """The embedded Redis, with each server program that this machine has."""
 
-import contextlib
 import os
 import shutil
 import signal
@@ -14,6 +13,7 @@ import redis as redis_client
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from tests.support.processes import alive
 from workers import embedded_redis
 from workers.embedded_redis import EmbeddedRedis, EmbeddedRedisError
 
@@ -37,13 +37,6 @@ def program(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     return str(request.param)
 
 
-def _is_there(pid: int) -> bool:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, 0)
-        return True
-    return False
-
-
 def test_it_is_append_only_does_not_evict_and_listens_on_loopback_only(program: str, tmp_path: Path) -> None:
     with (
         EmbeddedRedis(tmp_path / "data", databases=3) as server,
@@ -64,7 +57,7 @@ def test_its_process_is_gone_afterwards_and_its_data_comes_back(tmp_path: Path) 
         assert pid
         with redis_client.Redis.from_url(first.url(1)) as client:
             client.set("kept", "yes")
-    assert not _is_there(pid)
+    assert not alive(pid)
     with (
         EmbeddedRedis(tmp_path, port=first.port) as second,
         redis_client.Redis.from_url(second.url(1)) as client,
@@ -134,7 +127,7 @@ def test_the_program_ends_with_its_server_when_told_to(ending: signal.Signals, t
             server = client.info("server")["process_id"]
         program.send_signal(ending)
         assert program.wait(20) == 0
-    assert not _is_there(server)
+    assert not alive(server)
 
 
 def test_the_program_ends_when_its_server_does(tmp_path: Path) -> None:

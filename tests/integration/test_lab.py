@@ -4,8 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from config.application import Application
 from config.fleet import Fleet
 from lab.processes import descendants
 from tests.support.lab import running_lab
+from tests.support.processes import alive, comes_true
 
 pytestmark = pytest.mark.integration
 
@@ -90,20 +90,6 @@ def _run(lab: dict[str, Any], name: str, command: str, **options: Any) -> asyncs
     return asyncio.run(run())
 
 
-def _until(true: Callable[[], bool], seconds: float = 10.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while not true() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return true()
-
-
-def _alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
 @pytest.mark.parametrize(
     "name", ["web-1", "web-4", "plant-1"], ids=["direct", "behind the proxy", "self-hosted"]
 )
@@ -116,8 +102,14 @@ def test_a_host_runs_commands_in_its_own_empty_home(lab: dict[str, Any], name: s
 
 
 def test_bytes_go_through_unchanged_in_both_directions_even_many(lab: dict[str, Any]) -> None:
-    data = os.urandom(3_000_000)
-    assert _run(lab, "web-4", "cat", input=data, encoding=None).stdout == data
+    """Several times: what waits when the input's end comes is a matter of timing."""
+    sent = [os.urandom(3_000_000) for _ in range(6)]
+
+    async def talk() -> list[bool]:
+        async with _connection(lab, "web-4") as connection:
+            return [(await connection.run("cat", input=data, encoding=None)).stdout == data for data in sent]
+
+    assert all(asyncio.run(talk()))
 
 
 def test_output_that_nobody_reads_makes_the_command_wait_and_costs_no_memory(lab: dict[str, Any]) -> None:
@@ -130,7 +122,7 @@ def test_output_that_nobody_reads_makes_the_command_wait_and_costs_no_memory(lab
             return bytes(first)
 
     pid = int(asyncio.run(talk()))
-    assert _until(lambda: not _alive(pid))
+    assert comes_true(lambda: not alive(pid))
     assert int(Path(f"/proc/{lab['pid']}/statm").read_text().split()[1]) * 4096 < 300_000_000
 
 
@@ -145,7 +137,7 @@ def test_a_signal_reaches_the_commands_whole_group(lab: dict[str, Any]) -> None:
 
     child, exit_signal = asyncio.run(talk())
     assert exit_signal[0] == "TERM"
-    assert _until(lambda: not _alive(child))
+    assert comes_true(lambda: not alive(child))
 
 
 def test_when_the_connection_goes_the_command_stays_and_its_input_ends(lab: dict[str, Any]) -> None:
@@ -159,7 +151,7 @@ def test_when_the_connection_goes_the_command_stays_and_its_input_ends(lab: dict
 
     asyncio.run(talk())
     try:
-        assert _until(lambda: note.exists() and note.read_text() == "over\n")
+        assert comes_true(lambda: note.exists() and note.read_text() == "over\n")
     finally:
         note.unlink(missing_ok=True)
 
@@ -236,11 +228,11 @@ def test_the_end_of_the_lab_is_the_end_of_all_that_it_started(tmp_path: Path, en
     with running_lab(tmp_path) as lab:
         pid_file = Path(lab["hosts"]["web-1"]["home"], "pid")
         _run(lab, "web-1", daemon)
-        assert _until(lambda: pid_file.exists() and pid_file.read_text().strip() != "")
+        assert comes_true(lambda: pid_file.exists() and pid_file.read_text().strip() != "")
         started = descendants(lab["pid"])
         assert int(pid_file.read_text()) in started
         os.kill(lab["pid"], ending)
-    assert [pid for pid in started if _alive(pid)] == []
+    assert [pid for pid in started if alive(pid)] == []
 
 
 def test_a_second_lab_on_a_directory_starts_afresh_and_leaves_strangers_files(tmp_path: Path) -> None:

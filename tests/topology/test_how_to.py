@@ -101,7 +101,7 @@ def test_a_proxy_prepared_as_the_page_says_forwards_to_the_hosts_it_names() -> N
         "ssh -i longshore-jump -o BatchMode=yes -T jump@203.0.113.10 < /dev/null",
         "ssh -i longshore-jump -o BatchMode=yes -W 10.0.0.13:22 jump@203.0.113.10 < /dev/null",
         "ssh -i longshore-jump -o BatchMode=yes -W 10.0.0.11:2222 jump@203.0.113.10 < /dev/null",
-        "ssh -i longshore-jump -o BatchMode=yes -o ExitOnForwardFailure=yes -N -R 8022:127.0.0.1:22 jump@203.0.113.10",
+        "ssh -i longshore-jump -oBatchMode=yes -oExitOnForwardFailure=yes -NR 8022:[::1]:1 jump@203.0.113.10",
         "printf 'ls\\n' | sftp -q -i longshore-jump -o BatchMode=yes -b - jump@203.0.113.10",
     ],
     ids=["command", "shell", "another host", "another port", "listening", "files"],
@@ -113,7 +113,7 @@ def test_a_proxy_prepared_as_the_page_says_refuses_all_else(command: str) -> Non
 
 
 @pytest.mark.parametrize("layer", ["the key's options", "sshd's settings"])
-def test_either_of_the_proxys_two_layers_is_enough_to_refuse_a_command(layer: str) -> None:
+def test_either_of_the_proxys_two_layers_is_enough_to_refuse(layer: str) -> None:
     """A key that is added without its options, or a settings file that is lost, opens nothing."""
     (settings,) = blocks(PROXY, "sshd_config")
     key, make_login = _before_the_login(PROXY)[:2]

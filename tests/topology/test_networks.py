@@ -4,8 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from lab import namespaces
 from lab.network_fleet import write_fleet
 from lab.network_plan import GATEWAY, OFFICIAL, PACKAGES, PROXY, REDIS, SELF_HOSTED
 from lab.networks import Topology
+from tests.support.processes import alive, comes_true
 from tests.support.topology import running_topology
 from workers.embedded_redis import find_server
 
@@ -159,27 +159,16 @@ DAEMON = (
 )
 
 
-def _gone(pid: int) -> bool:
-    return not Path(f"/proc/{pid}").exists()
-
-
-def _until(true: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + 10
-    while not true() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return true()
-
-
 def test_nothing_is_left_after_the_end_not_even_a_daemon_that_a_host_started() -> None:
     with running_topology() as topology:
         name = topology.plan.direct[0]
         _ssh(topology, OFFICIAL, topology.plan.nodes[name].address, DAEMON)
         pid_file = topology.sshd[name].home / "pid"
-        assert _until(lambda: pid_file.exists() and pid_file.read_text().endswith("\n"))
+        assert comes_true(lambda: pid_file.exists() and pid_file.read_text().endswith("\n"))
         daemon = int(pid_file.read_text())
-        assert not _gone(daemon)
+        assert alive(daemon)
         assert _traces(topology.prefix)
-    assert _until(lambda: _gone(daemon))
+    assert comes_true(lambda: not alive(daemon))
     assert _traces(topology.prefix) == []
 
 

@@ -106,7 +106,7 @@ __late() {
 
 # Arguments: attempt, first step, run.
 __main() {
-  __a=$1 __i=$2 __run=$3 __dir=$PWD __p='' __code=0
+  __a=$1 __i=$2 __run=$3 __dir=$PWD __code=0
   read -r __l </proc/self/stat
   set -- ${__l##*) }
   __start=${20}
@@ -118,7 +118,7 @@ __main() {
   if [ -e cancel ] || [ -e "go.$((__a + 1))" ]; then exit; fi
   read -r __u __x </proc/uptime
   __watch $__limits 2>/dev/null &
-  __w=$!
+  __w=$! __p=''
   while [ "$__i" -le "$__count" ]; do
     # The end of one step and the start of the next are one write: half the packets on their way to the worker.
     __write "$__p
