@@ -15,7 +15,7 @@ from config.loading import load_fleet
 from config.reachability import PACKAGES_NOTE, reachability
 from config.settings import load_settings
 from producer.cli.options import DEFAULT_FLEET, fleet_option, json_option, required_fleet_file
-from producer.cli.output import console, note, print_json
+from producer.cli.output import note, print_json, show
 from producer.login import login_name
 from producer.rendering.places import ports_table
 from producer.wording import count
@@ -99,6 +99,6 @@ def ports(fleet: str | None, *, as_json: bool) -> None:
         connections = [row.model_dump(mode="json") for row in rows]
         print_json({"connections": connections, "nftables": [each.model_dump(mode="json") for each in rules]})
         return
-    console().print(ports_table(rows))
+    show(ports_table(rows))
     click.echo("\n" + "\n".join(machine.text for machine in rules), nl=False)
     note(f"\n{PACKAGES_NOTE}")

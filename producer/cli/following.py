@@ -2,7 +2,7 @@
 
 from rich.console import Console
 
-from producer.cli.output import console, note, print_json
+from producer.cli.output import console, note, print_json, show
 from producer.cli.root import INTERRUPTED
 from producer.rendering.progress import Lines, LiveBars, ProgressView
 from producer.rendering.runs import end_report
@@ -27,7 +27,7 @@ def follow_to_end(run: Run, *, as_json: bool) -> int:
     if as_json:
         print_json(view)
     else:
-        out.print(end_report(view))
+        show(end_report(view))
     return exit_code(view.state)
 
 

@@ -5,7 +5,7 @@ import click
 from config.errors import BadInputError
 from producer.cli.following import follow_to_end
 from producer.cli.options import json_option
-from producer.cli.output import console, print_json
+from producer.cli.output import print_json, show
 from producer.client import Client
 from producer.rendering.runs import run_report, runs_table
 from producer.wording import count, words
@@ -22,22 +22,22 @@ def runs(limit: int, *, as_json: bool) -> None:
     if as_json:
         print_json({"runs": [run.model_dump(mode="json") for run in found]})
     elif found:
-        console().print(runs_table(found))
+        show(runs_table(found))
     else:
         click.echo("There are no runs yet; `longshore verify TARGET` makes one.")
 
 
-@click.command(short_help="Show a run: its batches, hosts, steps and failures.")
+@click.command("show", short_help="Show a run: its batches, hosts, steps and failures.")
 @click.argument("run")
 @json_option
-def show(run: str, *, as_json: bool) -> None:
+def show_(run: str, *, as_json: bool) -> None:
     """Show a run: its batches, hosts, steps and failures, and why it waits when it does."""
     with Client() as client:
         view = client.run(run).view()
     if as_json:
         print_json(view)
     else:
-        console().print(run_report(view))
+        show(run_report(view))
 
 
 @click.command(short_help="Follow a run to its end.")

@@ -7,7 +7,7 @@ from config.loading import load_fleet
 from config.routing import Router
 from config.targets import HostTarget
 from producer.cli.options import fleet_file, fleet_option, json_option, required_fleet_file
-from producer.cli.output import console, note, print_json
+from producer.cli.output import note, print_json, show
 from producer.client import Client
 from producer.rendering.places import hosts_table, pools_table
 
@@ -22,7 +22,7 @@ def pools(fleet: str | None, *, as_json: bool) -> None:
     if as_json:
         print_json({"pools": [pool.model_dump(mode="json") for pool in found]})
     elif found:
-        console().print(pools_table(found))
+        show(pools_table(found))
     else:
         click.echo("There are no pools: no fleet file is here, and no worker is running.")
 
@@ -40,7 +40,7 @@ def hosts(fleet: str | None, *, as_json: bool) -> None:
     if as_json:
         print_json({"hosts": [_document(target, verified) for target in targets]})
     else:
-        console().print(hosts_table(targets, verified))
+        show(hosts_table(targets, verified))
 
 
 def _verified(client: Client, targets: list[HostTarget]) -> dict[str, float] | None:

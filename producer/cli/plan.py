@@ -13,7 +13,7 @@ from producer.cli.options import (
     set_option,
     to_option,
 )
-from producer.cli.output import console, print_json
+from producer.cli.output import print_json, show
 from producer.rendering.places import plan_report
 from tasks.actions.steps import steps_of
 from tasks.planning import plan_deployment
@@ -41,4 +41,4 @@ def plan(
         return
     assert made.application is not None  # noqa: S101 - a deployment has one
     steps = steps_of(made.application, made.parameters, render=render, secrets=tuple(made.secrets))
-    console().print(plan_report(made, [step.name for step in steps]))
+    show(plan_report(made, [step.name for step in steps]))

@@ -109,7 +109,7 @@ main = Longshore(
         "plan": ("producer.cli.plan:plan", "Show what a deployment would do; send nothing."),
         "deploy": ("producer.cli.submit:deploy", "Deploy an application to a cluster, batch by batch."),
         "runs": ("producer.cli.look:runs", "List the newest runs."),
-        "show": ("producer.cli.look:show", "Show a run: its batches, hosts, steps and failures."),
+        "show": ("producer.cli.look:show_", "Show a run: its batches, hosts, steps and failures."),
         "watch": ("producer.cli.look:watch", "Follow a run to its end."),
         "logs": ("producer.cli.logs:logs", "Print what a run's hosts printed."),
         "cancel": ("producer.cli.look:cancel", "Ask for a run's end."),

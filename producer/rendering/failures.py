@@ -24,7 +24,7 @@ def _parts(group: FailureGroup) -> Iterator[RenderableType]:
     head = f"{count(len(group.hosts), 'host')} {words(group.outcome)}"
     yield Text("")
     yield coded(group.outcome, f"{head}: {group.cause}" if group.cause else head)
-    yield Padding(_details(group), (0, 0, 0, 2))
+    yield Padding(_details(group), (0, 0, 0, 2), expand=False)
 
 
 def _details(group: FailureGroup) -> Table:
@@ -37,7 +37,8 @@ def _details(group: FailureGroup) -> Table:
         grid.add_row("why", group.explanation.why)
         grid.add_row("what to try", group.explanation.remedy)
     for message, hosts in group.messages[:MESSAGES_SHOWN]:
-        grid.add_row("seen", plain(f"{abbreviated(hosts, 2)}: {message}"))
+        named = hosts[0] in message
+        grid.add_row("seen", plain(message if named else f"{abbreviated(hosts, 2)}: {message}"))
     if len(group.messages) > MESSAGES_SHOWN:
         grid.add_row("", f"and {len(group.messages) - MESSAGES_SHOWN} more messages")
     return grid

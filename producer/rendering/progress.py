@@ -154,8 +154,10 @@ def _host_line(event: EventView) -> Text:
     why = f": {cause}" if cause else ""
     line = Text(f"{event.host} ").append_text(coded(outcome, f"{words(outcome)}{why}"))
     if message:
-        line.append_text(plain(f" - {message}"))
-    return line.append(f" ({duration(result.get('seconds'))})", style="dim")
+        line.append(" - ").append_text(plain(message))
+    if "seconds" in result:
+        line.append(f" ({duration(result['seconds'])})", style="dim")
+    return line
 
 
 def _standstill(progress: Progress) -> str:

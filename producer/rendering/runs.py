@@ -47,9 +47,9 @@ def end_report(view: RunView) -> RenderableType:
 
 def end_line(view: RunView) -> Text:
     """A run's end in one line."""
-    took = duration(view.finished - view.started) if view.finished and view.started else "no time"
+    took = f" in {duration(view.finished - view.started)}" if view.finished and view.started else ""
     reason = f": {view.reason}" if view.reason else ""
-    line = coded(view.state, f"{view.title} {words(view.state)} in {took}{reason}")
+    line = coded(view.state, f"{view.title} {words(view.state)}{took}{reason}")
     return line.append(f" ({outcome_counts(view)}; run {view.id})", style="default")
 
 
@@ -96,7 +96,8 @@ def _facts(view: RunView) -> Iterator[tuple[str, Text]]:
 def _batches(view: RunView) -> Iterator[RenderableType]:
     for batch in view.batches:
         title = f"batch {batch.index} of {len(view.batches)}, {count(len(batch.hosts), 'host')}: "
-        yield Text(title, style="bold").append_text(coded(batch.state))
+        never = view.state.ended and batch.state == "waiting"
+        yield Text(title, style="bold").append_text(coded("not_started" if never else batch.state))
         yield _batch_table(batch)
         yield Text("")
 
