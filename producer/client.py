@@ -1,7 +1,5 @@
 """The Python client: submits runs and reads the record."""
 
-import getpass
-import os
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,13 +8,13 @@ from os import PathLike
 from types import TracebackType
 from typing import Self, TypeVar
 
-from pydantic import ValidationError
-
 from config.application import Application
-from config.errors import BadInputError, RedisUnreachableError
+from config.errors import RedisUnreachableError
 from config.fleet import Fleet
 from config.loading import load_application, load_fleet
-from config.settings import Settings
+from config.settings import load_settings
+from config.targets import HostTarget
+from producer.login import login_name
 from producer.pools import pool_names, pool_views
 from producer.run import Run, UnknownRunError
 from producer.servers import Servers
@@ -79,8 +77,9 @@ class Client:
         Raises:
             BadInputError: a setting is not valid.
         """
-        self.settings = read_settings(redis_url=redis_url, record_url=record_url)
-        self.operator = operator or _login_name()
+        given = {"redis_url": redis_url, "record_url": record_url}
+        self.settings = load_settings(**{name: url for name, url in given.items() if url is not None})
+        self.operator = operator or login_name()
         self._servers = Servers(self.settings)
         self._reader = RecordReader(self._servers.record)
         self._writer = RecordWriter(self._servers.record, ttl_seconds=int(self.settings.record_ttl))
@@ -189,6 +188,11 @@ class Client:
         waiting = self._servers.queue_lengths(pool_names(loaded, workers))
         return pool_views(loaded, workers, waiting)
 
+    def verified(self, targets: Iterable[HostTarget]) -> dict[str, float]:
+        """When hosts were last verified ok, in seconds since 1970; those never are left out."""
+        with self._servers.reading_record():
+            return self._reader.verified(targets)
+
     def _unverified(self, plan: Plan) -> list[str]:
         with self._servers.reading_record():
             return self._writer.unverified(plan.hosts, within_seconds=self.settings.verification_ttl)
@@ -218,32 +222,9 @@ def new_run_id(now: datetime, random_hex: str) -> str:
     return f"{now:%Y%m%d-%H%M%S}-{random_hex}"
 
 
-def read_settings(**given: str | None) -> Settings:
-    """The settings, from the environment and from what is given.
-
-    Raises:
-        BadInputError: one of them is not valid; its value, which may be a secret, is not repeated.
-    """
-    try:
-        return Settings.model_validate(
-            Settings().model_dump() | {name: value for name, value in given.items() if value is not None}
-        )
-    except ValidationError as error:
-        problems = [f"LONGSHORE_{str(each['loc'][0]).upper()}: {each['msg']}" for each in error.errors()]
-        raise BadInputError("The settings are not valid:\n" + "\n".join(problems)) from None
-
-
 def _loaded(given: _Loaded | str | PathLike[str], load: Callable[[str | PathLike[str]], _Loaded]) -> _Loaded:
     return load(given) if isinstance(given, str | PathLike) else given
 
 
 def _names(given: Names) -> Sequence[str]:
     return [given] if isinstance(given, str) else list(given)
-
-
-def _login_name() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        # A container's user may have no name.
-        return f"uid {os.getuid()}"

@@ -96,11 +96,6 @@ class ProgressFold:
         """Whether the run's last event was taken."""
         return self._run.state.ended
 
-    @property
-    def moving(self) -> bool:
-        """Whether a worker has one of its hosts."""
-        return bool(self._running)
-
     def take(self, events: Sequence[EventView]) -> None:
         """Take new events, in order."""
         for event in events:

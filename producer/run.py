@@ -1,7 +1,7 @@
 """A handle on one run: look at it, follow it, wait for its end."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import redis
 
@@ -10,7 +10,7 @@ from producer.progress import Progress, ProgressFold
 from producer.servers import Servers
 from tasks.plan import Plan
 from tasks.record.reading import RecordReader
-from tasks.record.views import RunView
+from tasks.record.views import LogView, RunView
 
 TICK_SECONDS = 1.0
 PACE_SECONDS = 0.1
@@ -99,6 +99,24 @@ class Run:
             pass
         return self.view()
 
+    def log(self, host: str) -> LogView:
+        """What one of its hosts printed so far."""
+        with self._servers.reading_record():
+            return self._reader.log(self.id, host)
+
+    def log_head(self, host: str, *, start: int = 0) -> bytes:
+        """The head of what one of its hosts printed so far, from byte ``start`` on."""
+        with self._servers.reading_record():
+            return self._reader.log_head(self.id, host, start=start)
+
+    def hosts_done(self, hosts: Iterable[str]) -> set[str]:
+        """Those of the hosts that print nothing any more: they have ended, or the run has."""
+        with self._servers.reading_record():
+            state, statuses = self._reader.state(self.id), self._reader.statuses(self.id)
+        if state is None:
+            raise UnknownRunError(self.id)
+        return {host for host in hosts if state.ended or statuses.get(host, "").startswith("done ")}
+
     def _take_news(self, fold: ProgressFold, plan: Plan) -> str:
         """Take what is new, and tell why the run waits when it does."""
         events = self._reader.events(self.id, after=fold.after, block_ms=int(TICK_SECONDS * 1000))
@@ -107,7 +125,7 @@ class Run:
             return ""
         if not events and not self._reader.exists(self.id):
             raise UnknownRunError(self.id)
-        if events and fold.moving:
+        if events:
             # Many events come at once in a big run; taking them in one go costs the record less.
             time.sleep(PACE_SECONDS)
             return ""

@@ -10,8 +10,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from config.celery_settings import celery_settings, queue_name
-from config.errors import BadInputError, RedisUnreachableError
-from config.settings import Settings, masked_url
+from config.errors import RedisUnreachableError
+from config.settings import Settings
 from tasks.dispatch import Dispatcher
 from tasks.record.connection import connect, reachable
 from tasks.record.presence import Presence
@@ -26,8 +26,8 @@ class Servers:
     def __init__(self, settings: Settings) -> None:
         self._broker_url = settings.masked_redis_url
         self._record_url = settings.masked_record_url
-        self.broker = _client(settings.redis_url)
-        self.record = _client(settings.record_url)
+        self.broker = connect(settings.redis_url, timeout=TIMEOUT_SECONDS)
+        self.record = connect(settings.record_url, timeout=TIMEOUT_SECONDS)
         self._app = _bounded_app(settings)
 
     def check(self) -> None:
@@ -37,8 +37,7 @@ class Servers:
             RedisUnreachableError: naming its address, without its password.
         """
         _ping(self.record, self._record_url)
-        if self._broker_url != self._record_url:
-            _ping(self.broker, self._broker_url)
+        _ping(self.broker, self._broker_url)
 
     @contextmanager
     def reading_record(self) -> Iterator[None]:
@@ -74,16 +73,6 @@ class Servers:
         self._app.close()
         self.broker.close()
         self.record.close()
-
-
-def _client(url: str) -> redis.Redis:
-    try:
-        return connect(url, timeout=TIMEOUT_SECONDS)
-    except ValueError as error:
-        raise BadInputError(
-            f"{masked_url(url)} is no address of a Redis: {error}. "
-            "Set LONGSHORE_REDIS_URL (and LONGSHORE_RECORD_URL) to one such as redis://127.0.0.1:6379/0."
-        ) from None
 
 
 def _bounded_app(settings: Settings) -> Celery:

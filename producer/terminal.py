@@ -5,7 +5,7 @@ import unicodedata
 
 _SEQUENCES = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]"  # colours, cursor movements
-    r"|\x1b[\]PX^_][^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"  # titles, links, device control
+    r"|\x1b[\]PX^_][^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"  # titles, links, device control
     r"|\x1b[ -/]*[0-~]"
 )
 _ESCAPED_CATEGORIES = {"Cc", "Cs", "Zl", "Zp"}

@@ -50,7 +50,9 @@ class _Supervisor:
 
     def _start(self, index: int) -> None:
         # A session of its own: a terminal's Ctrl-C reaches only the supervisor, which passes it on once.
-        child = subprocess.Popen(self.commands[index], start_new_session=True)  # noqa: S603 - our own command
+        # On a leash: a supervisor that is killed outright leaves no worker behind that nobody watches.
+        command = [sys.executable, "-m", "workers.leash", str(os.getpid()), *self.commands[index]]
+        child = subprocess.Popen(command, start_new_session=True)  # noqa: S603 - our own command
         self.children[child.pid] = (index, time.monotonic())
 
     def _wait_for_one(self) -> None:

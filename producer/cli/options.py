@@ -1,5 +1,6 @@
 """Options that several commands have."""
 
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -7,6 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from config.errors import BadInputError
+from config.values import NAME_PATTERN
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 DEFAULT_FLEET = "fleet.yaml"
@@ -57,6 +59,23 @@ def detach_option(command: _Command) -> _Command:
     return click.option(
         "--detach", is_flag=True, help="Print the run's id and leave; don't follow it to its end."
     )(command)
+
+
+def pool_option(*, required: bool) -> Callable[[_Command], _Command]:
+    """``--pool``."""
+    help_text = "Pool whose jobs are taken; may be repeated."
+    if not required:
+        help_text = "Pool to run workers of; may be repeated. By default all of the fleet, else official."
+    return click.option(
+        "--pool", "pools", metavar="NAME", multiple=True, required=required, callback=_names, help=help_text
+    )
+
+
+def _names(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        if not re.match(NAME_PATTERN, value):
+            raise click.BadParameter(f'"{value}" is no name of a pool.')
+    return tuple(dict.fromkeys(values))
 
 
 def parameters_from(assignments: Iterable[str]) -> dict[str, str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 from pydantic import BaseModel
-from rich.console import Console
+from rich.console import Console, RenderableType
 
 UNBOUNDED_WIDTH = 4096
 
@@ -23,6 +23,17 @@ def console(*, stderr: bool = False) -> Console:
         width=None if terminal else UNBOUNDED_WIDTH,
         soft_wrap=not terminal,
     )
+
+
+def show(renderable: RenderableType) -> None:
+    """Print for people; where no terminal pads its lines, nothing else does."""
+    out = console()
+    if out.is_terminal:
+        out.print(renderable)
+        return
+    with out.capture() as captured:
+        out.print(renderable)
+    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 def print_json(document: Any) -> None:

@@ -82,16 +82,34 @@ def exit_code_of(command: Callable[[], Any]) -> int:
     return code if isinstance(code, int) else 0
 
 
+def _print_version(ctx: click.Context, _parameter: click.Parameter, asked: bool) -> None:  # noqa: FBT001 - click calls it
+    if asked and not ctx.resilient_parsing:
+        from producer.version import version  # noqa: PLC0415 - as lazy as the commands
+
+        click.echo(f"longshore {version()}")
+        ctx.exit()
+
+
 main = Longshore(
     name="longshore",
     help="Deploy applications to fleets of hosts from a task queue.",
+    params=[
+        click.Option(
+            ["--version"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_print_version,
+            help="Show the version and exit.",
+        )
+    ],
     context_settings={"help_option_names": ["-h", "--help"]},
     lazy={
         "verify": ("producer.cli.submit:verify", "Verify that pools can reach hosts."),
         "plan": ("producer.cli.plan:plan", "Show what a deployment would do; send nothing."),
         "deploy": ("producer.cli.submit:deploy", "Deploy an application to a cluster, batch by batch."),
         "runs": ("producer.cli.look:runs", "List the newest runs."),
-        "show": ("producer.cli.look:show", "Show a run: its batches, hosts, steps and failures."),
+        "show": ("producer.cli.look:show_", "Show a run: its batches, hosts, steps and failures."),
         "watch": ("producer.cli.look:watch", "Follow a run to its end."),
         "logs": ("producer.cli.logs:logs", "Print what a run's hosts printed."),
         "cancel": ("producer.cli.look:cancel", "Ask for a run's end."),
@@ -102,4 +120,3 @@ main = Longshore(
         "up": ("producer.cli.up:up", "Run everything on this machine: Redis, workers, Flower."),
     },
 )
-main = click.version_option(package_name="longshore")(main)

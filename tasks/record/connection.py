@@ -37,7 +37,7 @@ def reachable(masked_url: str) -> Iterator[None]:
         yield
     except (redis.ConnectionError, redis.TimeoutError) as error:
         raise RedisUnreachableError(
-            f"Redis at {masked_url} can't be reached: {error}. "
+            f"Redis at {masked_url} can't be reached: {str(error).rstrip('.')}. "
             "Likely it isn't running, or LONGSHORE_REDIS_URL names another place. "
             "Start it (`longshore up` brings one of its own), or set LONGSHORE_REDIS_URL."
         ) from None

@@ -2,11 +2,13 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from config.targets import HostTarget
-from tasks.outcomes import HostResult, Outcome, StepResult
+from config.templates import render
+from tasks.actions.steps import steps_of
+from tasks.outcomes import HostResult, Outcome, RunState, StepResult
 from tasks.plan import Plan
 from tasks.record import keys
 from tasks.record.assembly import (
@@ -41,6 +43,11 @@ class RecordReader:
         """Whether there is such a run."""
         return bool(self.redis.exists(keys.run(run_id)))
 
+    def state(self, run_id: str) -> RunState | None:
+        """How a run stands; None when there is no such run."""
+        raw = as_text(self.redis.hget(keys.run(run_id), "state"))
+        return RunState(raw) if raw else None
+
     def recent(self, limit: int = 20) -> list[RunSummary]:
         """The newest runs, newest first."""
         newest: Any = self.redis.zrange(keys.RUNS, 0, limit - 1, desc=True)
@@ -70,6 +77,16 @@ class RecordReader:
             name: HostTarget.model_validate_json(value)
             for name, value in zip(names, raw, strict=True)
             if value is not None
+        }
+
+    def verified(self, targets: Iterable[HostTarget]) -> dict[str, float]:
+        """When hosts were last verified ok, in seconds since 1970; those never are left out."""
+        wanted = list(targets)
+        stamps = self.redis.hmget(keys.VERIFIED, [keys.identity(each) for each in wanted]) if wanted else []
+        return {
+            each.name: int(stamp) / 1000
+            for each, stamp in zip(wanted, stamps, strict=True)
+            if stamp is not None
         }
 
     def marker(self, run_id: str) -> str:
@@ -189,7 +206,8 @@ class RecordReader:
     ) -> dict[str, tuple[StepResult, ...]]:
         if plan.application is None or not running:
             return {}
-        names = [action.name or action.kind for action in plan.application.actions]
+        declared = steps_of(plan.application, plan.parameters, render=render, secrets=tuple(plan.secrets))
+        names = [step.name for step in declared]
         events = self._events_under_way(run_id, running)
         return {host: step_results(reversed(newest_first), names) for host, newest_first in events.items()}
 

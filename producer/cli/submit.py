@@ -1,0 +1,75 @@
+"""``longshore verify`` and ``longshore deploy``."""
+
+import click
+
+from producer.cli.following import follow_to_end
+from producer.cli.options import (
+    detach_option,
+    fleet_option,
+    json_option,
+    parameters_from,
+    required_fleet_file,
+    set_option,
+    to_option,
+)
+from producer.cli.output import note, print_json
+from producer.client import Client
+from producer.run import Run
+
+
+@click.command(short_help="Verify that pools can reach hosts.")
+@click.argument("targets", metavar="TARGET...", nargs=-1, required=True)
+@fleet_option
+@detach_option
+@json_option
+def verify(targets: tuple[str, ...], fleet: str | None, *, detach: bool, as_json: bool) -> int:
+    """Verify that pools can reach hosts, and say what is wrong where they can't.
+
+    TARGET is a cluster or a host of the fleet. Every host is looked at in every stage of its way: name, TCP
+    connection, proxy, host key, login, a command, the work directory, and sudo where the cluster asks for
+    it. Host keys that are seen for the first time are pinned.
+    """
+    with Client() as client:
+        run = client.verify(required_fleet_file(fleet, client.settings.fleet), targets)
+        return _detached(run, as_json=as_json) if detach else _followed(run, as_json=as_json)
+
+
+@click.command(short_help="Deploy an application to a cluster, batch by batch.")
+@click.argument("application", metavar="APP.yaml")
+@to_option
+@fleet_option
+@set_option
+@detach_option
+@json_option
+def deploy(
+    application: str,
+    targets: tuple[str, ...],
+    fleet: str | None,
+    assignments: tuple[str, ...],
+    *,
+    detach: bool,
+    as_json: bool,
+) -> int:
+    """Deploy an application to a cluster, batch by batch, and follow it to its end.
+
+    Hosts that were not verified lately are verified first, by a run of their own.
+    """
+    parameters = parameters_from(assignments)
+    with Client() as client:
+        file = required_fleet_file(fleet, client.settings.fleet)
+        run = client.deploy(file, application, targets, parameters)
+        return _detached(run, as_json=as_json) if detach else _followed(run, as_json=as_json)
+
+
+def _detached(run: Run, *, as_json: bool) -> int:
+    if as_json:
+        print_json({"id": run.id})
+    else:
+        click.echo(run.id)
+    return 0
+
+
+def _followed(run: Run, *, as_json: bool) -> int:
+    if not as_json:
+        note(f"Run {run.id}")
+    return follow_to_end(run, as_json=as_json)

@@ -1,0 +1,1 @@
+"""How runs, hosts, pools and plans look to people."""

@@ -1,0 +1,81 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.outcomes import RunState
+from tasks.record.views import WorkerView
+from tasks.waiting import HostStanding, abbreviated, waiting_for
+
+
+def _host(name: str, pool: str = "official", phase: str = "sent") -> HostStanding:
+    return HostStanding(name=name, pool=pool, phase=phase)  # type: ignore[arg-type] # one of the phases
+
+
+def _worker(pool: str = "official", slots: int = 16, busy: int = 0) -> WorkerView:
+    return WorkerView(name="w", pool=pool, version="1", slots=slots, busy=busy, seen=0.0)
+
+
+def test_a_pool_without_workers_is_named() -> None:
+    said = waiting_for(state=RunState.QUEUED, hosts=[_host("a", "frankfurt", "waiting")], workers=[])
+    assert said == "waiting: no worker of pool frankfurt is running"
+
+
+def test_every_pool_without_workers_is_named_once() -> None:
+    hosts = [_host("a", "one"), _host("b", "two"), _host("c", "one"), _host("d")]
+    said = waiting_for(state=RunState.RUNNING, hosts=hosts, workers=[_worker()])
+    assert said == "waiting: no worker of pool one is running; no worker of pool two is running"
+
+
+def test_a_host_under_way_whose_workers_are_all_gone_waits_too() -> None:
+    hosts = [_host("a", phase="running")]
+    assert "no worker of pool official" in waiting_for(state=RunState.RUNNING, hosts=hosts, workers=[])
+
+
+def test_a_busy_pool_says_how_busy() -> None:
+    workers = [_worker(slots=16, busy=16), _worker(slots=8, busy=8), _worker("other", slots=4, busy=0)]
+    said = waiting_for(state=RunState.RUNNING, hosts=[_host("a")], workers=workers)
+    assert said == "waiting: pool official is busy, 24 of 24 slots taken"
+
+
+def test_a_pool_that_is_busy_with_this_very_run_is_not_waited_for() -> None:
+    hosts = [_host("a"), _host("b", phase="running")]
+    assert waiting_for(state=RunState.RUNNING, hosts=hosts, workers=[_worker(slots=1, busy=1)]) == ""
+
+
+def test_a_host_that_another_run_has_is_named_with_that_run() -> None:
+    hosts = [_host(f"web-{number}") for number in range(6)]
+    said = waiting_for(
+        state=RunState.RUNNING,
+        hosts=hosts,
+        workers=[_worker()],
+        held={host.name: "20260131-142530-9f3a" for host in hosts},
+    )
+    assert said == "waiting: web-0, web-1, web-2 and 3 more are held by run 20260131-142530-9f3a"
+
+
+def test_a_run_waits_for_its_verification_before_anything_else() -> None:
+    said = waiting_for(state=RunState.QUEUED, hosts=[_host("a")], workers=[], verification="v")
+    assert said == "waiting: its verification, run v, hasn't ended"
+
+
+def test_a_queued_run_that_nothing_holds_up_says_that_it_is_on_its_way() -> None:
+    said = waiting_for(state=RunState.QUEUED, hosts=[_host("a", phase="waiting")], workers=[_worker()])
+    assert said == "waiting: its message is on the way to pool official"
+
+
+@pytest.mark.parametrize("state", [state for state in RunState if state.ended])
+def test_a_run_that_has_ended_waits_for_nothing(state: RunState) -> None:
+    assert waiting_for(state=state, hosts=[_host("a")], workers=[], verification="v") == ""
+
+
+def test_hosts_that_are_done_wait_for_nothing() -> None:
+    assert waiting_for(state=RunState.RUNNING, hosts=[_host("a", phase="done")], workers=[]) == ""
+
+
+@given(st.lists(st.text(min_size=1), max_size=30, unique=True), st.integers(1, 10))
+def test_abbreviated_names_account_for_every_name(names: list[str], shown: int) -> None:
+    said = abbreviated(names, shown)
+    if len(names) <= shown + 1:
+        assert said == ", ".join(names)
+    else:
+        assert said == f"{', '.join(names[:shown])} and {len(names) - shown} more"
