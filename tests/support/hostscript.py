@@ -24,7 +24,7 @@ from tasks.hostscript.results import Progress
 
 MARKER = driver.marker_from(b"unit-tests")
 SHELLS = ("dash", "bash", "busybox")
-PATIENCE = 30.0
+PATIENCE = 60.0
 _PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -211,11 +211,9 @@ class Host:
         return driven, folded(declared, driven)
 
     def ask(self, invocation: driver.Invocation, *, extra: bytes = b"") -> Driver:
-        """Start a driver that ends by itself, and wait for that."""
+        """Start a driver that ends by itself, or at the end of the run, and wait for that."""
         driven = self.start(invocation, extra=extra)
-        while driven.pump():
-            pass
-        driven.process.wait(PATIENCE)
+        driven.finish()
         driven.end_input()
         return driven
 
