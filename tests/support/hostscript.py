@@ -1,6 +1,5 @@
 """Drivers and runners started for real, as local processes with pipes in place of SSH."""
 
-import ctypes
 import os
 import select
 import shutil
@@ -25,7 +24,6 @@ from tasks.hostscript.results import Progress
 MARKER = driver.marker_from(b"unit-tests")
 SHELLS = ("dash", "bash", "busybox")
 PATIENCE = 60.0
-_PR_SET_CHILD_SUBREAPER = 36
 
 
 def require(tool: str) -> str:
@@ -256,9 +254,19 @@ def runner_pid(host: Host, attempt: int = 1) -> int:
     return int((host.directory / f"go.{attempt}").read_text().split()[0])
 
 
-def become_reaper() -> None:
-    """Runners outlive their drivers; as init would, this process takes them over."""
-    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+def is_alive(pid: int) -> bool:
+    stat = _read(f"/proc/{pid}/stat")
+    return bool(stat) and b") Z " not in stat
+
+
+def kill_process(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not is_alive(pid), f"process {pid} to be gone")
+
+
+def kill_group(pid: int) -> None:
+    os.killpg(pid, signal.SIGKILL)
+    wait_until(lambda: not is_alive(pid), f"process {pid} to be gone")
 
 
 def _read(path: str) -> bytes:

@@ -12,7 +12,7 @@ from config.causes import Cause
 from tasks.hostscript import driver
 from tasks.hostscript.control import Busy, Finished, Refused, RunnerLost, Status, StepEnded, StepStarted
 from tasks.outcomes import Outcome, StepState
-from tests.support.hostscript import Host, folded, runner_pid, steps, wait_until
+from tests.support.hostscript import Host, folded, kill_group, kill_process, runner_pid, steps, wait_until
 
 GATED = (
     "echo one >>ledger; printf 'first '",
@@ -118,7 +118,7 @@ def test_a_higher_epoch_outranks_any_number(host: Host) -> None:
 
 def test_drivers_at_once_begin_the_work_once(host: Host) -> None:
     declared = steps("echo ran >>ledger", "echo again >>ledger")
-    for number in range(8):
+    for number in range(4):
         run = host.of_run(f"run-{number}")
         with ThreadPoolExecutor(4) as pool:
             driven = list(pool.map(lambda _: run.run(declared), range(4)))  # noqa: B023 - used within the round
@@ -132,7 +132,7 @@ def test_drivers_at_once_begin_the_work_once(host: Host) -> None:
 
 def test_two_runs_at_once_do_not_overlap(host: Host) -> None:
     declared = steps("mkdir running || echo overlap >>ledger; sleep 0.1; rmdir running; echo ran >>ledger")
-    for number in range(6):
+    for number in range(4):
         one, two = host.of_run(f"run-a{number}"), host.of_run(f"run-b{number}")
         with ThreadPoolExecutor(2) as pool:
             driven = list(pool.map(lambda run: run.run(declared), (one, two)))
@@ -164,7 +164,7 @@ def test_another_run_under_way_is_busy_by_name_and_can_run_later(host: Host) -> 
 def test_a_run_takes_over_from_one_whose_runner_was_killed(host: Host) -> None:
     first = host.run(steps(*GATED))
     first.wait_for(StepStarted)
-    os.killpg(runner_pid(host), signal.SIGKILL)
+    kill_group(runner_pid(host))
     first.end_input()
     first.process.wait(30)
     other = host.of_run("run-2").run(steps("echo other"))
@@ -182,7 +182,7 @@ def kill_in_step_two(host: Host, *, idempotent: bool) -> tuple[object, object]:
     declared = steps(GATED[0], {"run": GATED[1], "idempotent": idempotent}, GATED[2])
     first = host.run(declared)
     first.wait_for(lambda _event: first.output == b"first begun")
-    os.killpg(runner_pid(host), signal.SIGKILL)
+    kill_group(runner_pid(host))
     first.end_input()
     first.process.wait(30)
     return declared, first
@@ -232,7 +232,7 @@ def test_a_run_is_not_resumed_while_processes_of_it_are_alive(host: Host) -> Non
     declared = steps({"run": "sleep 301 & echo up; wait", "idempotent": True})
     first = host.run(declared)
     first.wait_for(lambda _event: first.output == b"up")
-    os.kill(runner_pid(host), signal.SIGKILL)
+    kill_process(runner_pid(host))
     asked = host.ask(driver.probe(host.where))
     assert asked.only.detail.startswith("orphans ")
     assert folded(declared, asked).resume_from() is None

@@ -1,23 +1,23 @@
 """Cancel and timeouts: what is ended, how, and that it is confirmed."""
 
-import os
-import signal
 from pathlib import Path
 
 from config.causes import Cause
 from tasks.hostscript import driver
 from tasks.hostscript.control import Finished, Status, StepEnded, StepStarted, Stopped
 from tasks.outcomes import Outcome
-from tests.support.hostscript import Host, all_processes, folded, runner_pid, steps, wait_until
+from tests.support.hostscript import (
+    Host,
+    all_processes,
+    folded,
+    is_alive,
+    kill_process,
+    runner_pid,
+    steps,
+    wait_until,
+)
 
 STUBBORN = "trap '' TERM; echo up; while :; do sleep 0.1; done"
-
-
-def alive(pid: int) -> bool:
-    try:
-        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return False
 
 
 def members(session: int) -> list[int]:
@@ -86,7 +86,7 @@ def test_cancel_ends_what_a_killed_runner_left(host: Host) -> None:
     followed = host.run(steps(STUBBORN))
     followed.wait_for(lambda _event: followed.output == b"up")
     session = runner_pid(host)
-    os.kill(session, signal.SIGKILL)
+    kill_process(session)
     assert host.ask(driver.stop(host.where, grace=1)).only == Stopped(result="gone")
     assert members(session) == []
     followed.wait_for(Finished)
@@ -142,7 +142,7 @@ def test_a_timeout_leaves_the_daemon_of_an_earlier_step_alone(host: Host) -> Non
     driven = host.run(declared)
     assert driven.finish() == 0
     assert driven.of(StepEnded)[-1].timed_out
-    assert alive(int((host.home / "pid").read_text()))
+    assert is_alive(int((host.home / "pid").read_text()))
 
 
 def test_a_short_limit_of_a_later_step_is_kept_after_a_long_one(host: Host) -> None:
