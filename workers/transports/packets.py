@@ -26,11 +26,13 @@ class Packets(Packetizer):
         self._ahead += data
 
     def read_message(self) -> tuple[int, Message]:
+        """The next packet; takes note of when it came."""
         packet = super().read_message()
         self.last_heard = time.monotonic()
         return packet
 
     def read_all(self, n: int, check_rekey: bool = False) -> bytes:  # noqa: ARG002, FBT001, FBT002 - paramiko's face
+        """Exactly ``n`` bytes; what came with them is kept for the next call."""
         ahead = self._ahead
         while len(ahead) < n:
             try:
@@ -49,6 +51,7 @@ class Packets(Packetizer):
         return out
 
     def write_all(self, out: Any) -> None:
+        """Write everything, except for the greeting."""
         # The first thing that paramiko writes is the greeting, which has been sent.
         if self._greeted:
             super().write_all(out)
@@ -58,6 +61,7 @@ class Packets(Packetizer):
         """Nothing: whoever connects waits with a deadline, and closes."""
 
     def close(self) -> None:
+        """End the stream, and wake whoever reads from it."""
         # close() alone would leave the reader thread waiting in recv().
         try:
             self._stream.shutdown(2)
