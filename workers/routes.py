@@ -9,8 +9,9 @@ from config.targets import HostTarget, ProxyHop
 from workers.transports.base import Deadlines, StageClock, TransportError
 from workers.transports.endpoints import Endpoint
 from workers.transports.keys import check_host_key
+from workers.transports.login import log_in
 from workers.transports.sockets import Stream, connect, resolve_address
-from workers.transports.ssh import SshSession, log_in
+from workers.transports.ssh import SshSession
 from workers.transports.stages import unnamed, untimed
 from workers.transports.wire import Wire
 from workers.tunnels import ProxyLink, Tunnel
