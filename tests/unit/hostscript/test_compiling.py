@@ -32,7 +32,7 @@ EVERY_KIND: list[str | dict[str, Any]] = [
 
 
 def test_a_script_of_every_action_passes_shellcheck() -> None:
-    script = compile_script(steps(*EVERY_KIND), marker=MARKER, parameters=("version",))
+    script = compile_script(steps(*EVERY_KIND), parameters=("version",))
     # Joined lines and names that only eval sees are what it can't follow.
     exclude = "--exclude=SC2034,SC2086,SC2154,SC2317,SC2015,SC2016,SC2089,SC2090,SC2329,SC2030,SC2031"
     done = subprocess.run(
@@ -51,12 +51,12 @@ def test_every_shell_file_passes_shellcheck() -> None:
 
 
 def test_a_typical_script_is_small() -> None:
-    script = compile_script(steps(*(f"echo step {index}" for index in range(10))), marker=MARKER)
+    script = compile_script(steps(*(f"echo step {index}" for index in range(10))))
     assert len(script) < 4_608
 
 
 def test_only_helpers_of_the_actions_in_use_are_shipped() -> None:
-    script = compile_script(steps("echo one", {"link": {"from": "a", "to": "b"}}), marker=MARKER).decode()
+    script = compile_script(steps("echo one", {"link": {"from": "a", "to": "b"}})).decode()
     assert "__link() {" in script
     for helper in ("__fetch", "__as", "__check", "__when", "__swap", "__service"):
         assert f"{helper}() {{" not in script
