@@ -13,13 +13,20 @@ from tasks.record.views import RunView
 _EXIT_CODES = {RunState.SUCCEEDED: 0, RunState.NEEDS_ATTENTION: 3}
 
 
-def follow_to_end(run: Run, *, as_json: bool) -> int:
+def follow_to_end(run: Run, *, as_json: bool, interrupted: bool = False) -> int:
     """Show a run, and the verification before it, until its end; return the exit code that it stands for.
 
     Ctrl-C leaves the run alone and says how to come back to it.
+
+    Args:
+        run: to be followed.
+        as_json: print the run at its end, and nothing before.
+        interrupted: Ctrl-C came already, while the run was submitted.
     """
     out = console(stderr=as_json)
     try:
+        if interrupted:
+            raise KeyboardInterrupt
         view = _follow(run, out, quietly=as_json)
     except KeyboardInterrupt:
         note(f"\nThe run goes on: {run.id}\nFollow it with: longshore watch {run.id}")
