@@ -25,9 +25,7 @@ def follow_to_end(run: Run, *, as_json: bool, interrupted: bool = False) -> int:
     """
     out = console(stderr=as_json)
     try:
-        if interrupted:
-            raise KeyboardInterrupt
-        view = _follow(run, out, quietly=as_json)
+        view = _follow(run, out, quietly=as_json, interrupted=interrupted)
     except KeyboardInterrupt:
         note(f"\nThe run goes on: {run.id}\nFollow it with: longshore watch {run.id}")
         return INTERRUPTED
@@ -43,7 +41,9 @@ def exit_code(state: RunState) -> int:
     return _EXIT_CODES.get(state, 1)
 
 
-def _follow(run: Run, out: Console, *, quietly: bool) -> RunView:
+def _follow(run: Run, out: Console, *, quietly: bool, interrupted: bool) -> RunView:
+    if interrupted:
+        raise KeyboardInterrupt
     if quietly:
         return run.wait()
     verification = run.verification()
