@@ -143,7 +143,7 @@ _ON_THE_HOST: dict[Cause, Explanation] = {
     ),
     Cause.PRIVILEGE: _words(
         "The login may not become the other user.",
-        "sudo is not installed, asks for a password, or has no rule for this user.",
+        "The host has no sudo, or sudo asks for a password or has no rule for this user.",
         "Add a rule such as `deploy ALL=(root) NOPASSWD: ALL` with visudo, or take `become:` out of the "
         "fleet.",
     ),

@@ -92,6 +92,8 @@ class Runtime:
             result = _result_of(job)
             result = result.model_copy(update={"seconds": round(time.monotonic() - started, 3)})
             left = self._record(held, job, result)
+        if left == STALE:
+            log.warning("%s of run %s: another worker has the host; nothing was written", host, run_id)
         if left == 0:
             standing = self._writer.standing(run_id)
             if standing is not None:

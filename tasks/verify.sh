@@ -30,7 +30,7 @@ problem=$(
     (umask 077 && mkdir -p "$directory") && head -c 65536 /dev/zero >"$probe"
   } 2>&1 </dev/null
 )
-size=$(wc -c <"$probe" 2>/dev/null || echo 0)
+size=$(wc -c 2>/dev/null <"$probe" || echo 0)
 rm -f "$probe" 2>/dev/null
 free=$(df -Pk "$directory" 2>/dev/null | awk 'END { print $4 }')
 case $problem in

@@ -157,7 +157,7 @@ class Connections:
     def _give_back(self, way: _Way, target: HostTarget, session: SshSession) -> None:
         tunnels = tuple(self._tunnels.get(target.hops[: count + 1]) for count in range(len(target.hops)))
         # A host that others wait for, behind a proxy with no place left, is not kept from them.
-        good = session.is_alive() and not session.in_use and not any(tunnel.awaited for tunnel in tunnels)
+        good = session.is_alive() and not session.in_use and not any(tunnel.wanted for tunnel in tunnels)
         leaving = [session]
         with self._lock:
             if good and self._idle > 0 and self._most > 0 and not self._closed:

@@ -76,8 +76,6 @@ def resolve(credential: Credential) -> Login:
         passphrase = resolve_reference(credential.passphrase, purpose=f"passphrase of {credential.key_file}")
     if credential.password is not None:
         password = resolve_reference(credential.password, purpose=f"password of {credential.user}")
-    if key is None and password is None:
-        raise _missing(f"the credential of user {credential.user} has neither key_file nor password")
     return Login(user=credential.user, key=key, key_file=key_file, passphrase=passphrase, password=password)
 
 

@@ -14,7 +14,7 @@ class Places:
         self._waiting: deque[threading.Event] = deque()
 
     @property
-    def awaited(self) -> bool:
+    def wanted(self) -> bool:
         """Whether somebody waits for one."""
         with self._lock:
             return bool(self._waiting)

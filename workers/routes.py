@@ -9,8 +9,9 @@ from config.targets import HostTarget, ProxyHop
 from workers.transports.base import Deadlines, StageClock, TransportError
 from workers.transports.endpoints import Endpoint
 from workers.transports.keys import check_host_key
+from workers.transports.login import log_in
 from workers.transports.sockets import Stream, connect, resolve_address
-from workers.transports.ssh import SshSession, log_in
+from workers.transports.ssh import SshSession
 from workers.transports.stages import unnamed, untimed
 from workers.transports.wire import Wire
 from workers.tunnels import ProxyLink, Tunnel
@@ -18,7 +19,7 @@ from workers.tunnels import ProxyLink, Tunnel
 PinnedKeys = Mapping[str, str]
 """Host keys pinned by the first verification, ``type base64``, by name of host or proxy."""
 
-_Identity = tuple[Endpoint, ...]
+_Identity = tuple[ProxyHop, ...]
 # What a host seems to do when in truth a proxy on the way has gone.
 _COULD_BE_A_PROXY = {Cause.PROTOCOL, Cause.CONNECTION_LOST}
 
@@ -54,11 +55,13 @@ class Tunnels:
     def get(self, hops: tuple[ProxyHop, ...]) -> Tunnel:
         """The tunnel to the last of these proxies, through the others."""
         # Keys are no part of it: verification pins them while the connection stands.
-        identity = tuple(endpoint_of(hop.model_copy(update={"host_key": ()}), {}) for hop in hops)
+        identity = tuple(hop.model_copy(update={"host_key": ()}) for hop in hops)
         with self._lock:
             tunnel = self._tunnels.get(identity)
             if tunnel is None:
-                tunnel = Tunnel(identity[-1], places=hops[-1].max_channels, deadlines=self._deadlines)
+                tunnel = Tunnel(
+                    endpoint_of(identity[-1], {}), places=hops[-1].max_channels, deadlines=self._deadlines
+                )
                 self._tunnels[identity] = tunnel
             return tunnel
 

@@ -208,9 +208,9 @@ class Tunnel:
         return self.endpoint.error(Cause.CONNECTION_LOST, f"the connection was lost: {reason}")
 
     @property
-    def awaited(self) -> bool:
+    def wanted(self) -> bool:
         """Whether a host waits for a place."""
-        return self._places.awaited
+        return self._places.wanted
 
     def close_if_idle(self, seconds: float) -> bool:
         """Close the connection if nothing has used it for so long; whether none is left open."""

@@ -1,6 +1,5 @@
 """Drivers and runners started for real, as local processes with pipes in place of SSH."""
 
-import ctypes
 import os
 import select
 import shutil
@@ -24,8 +23,7 @@ from tasks.hostscript.results import Progress
 
 MARKER = driver.marker_from(b"unit-tests")
 SHELLS = ("dash", "bash", "busybox")
-PATIENCE = 30.0
-_PR_SET_CHILD_SUBREAPER = 36
+PATIENCE = 60.0
 
 
 def require(tool: str) -> str:
@@ -211,11 +209,9 @@ class Host:
         return driven, folded(declared, driven)
 
     def ask(self, invocation: driver.Invocation, *, extra: bytes = b"") -> Driver:
-        """Start a driver that ends by itself, and wait for that."""
+        """Start a driver that ends by itself, or at the end of the run, and wait for that."""
         driven = self.start(invocation, extra=extra)
-        while driven.pump():
-            pass
-        driven.process.wait(PATIENCE)
+        driven.finish()
         driven.end_input()
         return driven
 
@@ -258,9 +254,19 @@ def runner_pid(host: Host, attempt: int = 1) -> int:
     return int((host.directory / f"go.{attempt}").read_text().split()[0])
 
 
-def become_reaper() -> None:
-    """Runners outlive their drivers; as init would, this process takes them over."""
-    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+def is_alive(pid: int) -> bool:
+    stat = _read(f"/proc/{pid}/stat")
+    return bool(stat) and b") Z " not in stat
+
+
+def kill_process(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not is_alive(pid), f"process {pid} to be gone")
+
+
+def kill_group(pid: int) -> None:
+    os.killpg(pid, signal.SIGKILL)
+    wait_until(lambda: not is_alive(pid), f"process {pid} to be gone")
 
 
 def _read(path: str) -> bytes:

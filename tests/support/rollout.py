@@ -1,21 +1,37 @@
 """A person who deploys, for tests of whole runs."""
 
+import os
+import secrets
 from typing import Any
 
 from producer import Client, Run
 from tasks.record.views import RunView
 from tests.support.site import Site
-from tests.support.yaml_files import write_yaml
+from tests.support.sshd import Sshd
+from tests.support.yaml_files import fleet_of, write_yaml
 
 RUN_SECONDS = 60.0
 
 
 class Rollout:
-    """A person at work: fleet and application files, and what becomes of them."""
+    """A person at work: fleet and application files, and what becomes of them.
 
-    def __init__(self, site: Site, client: Client) -> None:
+    Attributes:
+        home: a folder on the hosts that is this test's alone.
+    """
+
+    def __init__(self, site: Site, client: Client, sshd: Sshd) -> None:
         self.site = site
         self.client = client
+        self.sshd = sshd
+        self.home = sshd.account.home / secrets.token_hex(6)
+        self.home.mkdir()
+        owner = sshd.account.home.stat()
+        os.chown(self.home, owner.st_uid, owner.st_gid)
+
+    def fleet(self, hosts: int = 3, *, proxy: Sshd | None = None) -> dict[str, Any]:
+        """A fleet of one cluster, ``web``, on loopback."""
+        return fleet_of(self.sshd, hosts, home=self.home, proxy=proxy)
 
     def submit(
         self, fleet: dict[str, Any], application: dict[str, Any], to: str = "web", **parameters: str

@@ -14,7 +14,7 @@ from tasks.record.connection import connect
 from tasks.record.presence import Presence
 from tasks.record.reading import RecordReader
 from tasks.record.store import RecordWriter
-from workers.embedded_redis import EmbeddedRedis
+from workers.embedded_redis import EmbeddedRedis, free_port
 from workers.supervisor import worker_command
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class Site:
 @contextmanager
 def running_site(folder: Path, **settings: str) -> Iterator[Site]:
     """A site in ``folder``; ``settings`` are variables of the environment."""
-    with EmbeddedRedis(folder / "redis") as redis:
+    with EmbeddedRedis(folder / "redis", port=free_port()) as redis:
         site = Site(folder, redis, settings)
         try:
             yield site

@@ -15,7 +15,7 @@ def write_yaml(path: Path, content: dict[str, Any]) -> Path:
     return path
 
 
-def fleet_of(sshd: Sshd, hosts: int = 3, *, proxy: Sshd | None = None, **cluster: Any) -> dict[str, Any]:
+def fleet_of(sshd: Sshd, hosts: int = 3, *, home: Path, proxy: Sshd | None = None) -> dict[str, Any]:
     """A fleet whose hosts are loopback addresses of one sshd, each with a work directory of its own."""
     account = sshd.account
     fleet: dict[str, Any] = {
@@ -28,10 +28,12 @@ def fleet_of(sshd: Sshd, hosts: int = 3, *, proxy: Sshd | None = None, **cluster
                 "credential": "deploy",
                 "port": sshd.port,
                 "hosts": {
-                    f"web-{number}": {"address": f"127.0.1.{number}", "work_directory": f"work/web-{number}"}
+                    f"web-{number}": {
+                        "address": f"127.0.1.{number}",
+                        "work_directory": f"{home}/web-{number}",
+                    }
                     for number in range(1, hosts + 1)
                 },
-                **cluster,
             }
         },
     }

@@ -60,5 +60,5 @@ def cleaned(text: str | bytes) -> str:
     """What another program said, safe to show: one line of printable characters, not too long."""
     if isinstance(text, bytes):
         text = text.decode("ascii", errors="replace")
-    text = _UNPRINTABLE.sub(" ", text).strip()
+    text = " ".join(_UNPRINTABLE.sub(" ", text).split())
     return text if len(text) <= _LONGEST_QUOTE else text[: _LONGEST_QUOTE - 3] + "..."

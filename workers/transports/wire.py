@@ -24,72 +24,13 @@ from paramiko.common import (
     cMSG_CHANNEL_OPEN,
     cMSG_GLOBAL_REQUEST,
 )
-from paramiko.packet import Packetizer
 
 from workers.transports.channels import PACKET, WINDOW, Channel, ChannelClosedError
 from workers.transports.endpoints import cleaned
+from workers.transports.packets import Packets
 from workers.transports.sockets import GREETING, Stream
 
-_READ_BYTES = 64 * 1024
 _KEY_TYPES = {"ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256")}
-
-
-class _Packets(Packetizer):
-    """Packets over a stream that blocks; what came after the greeting is read first."""
-
-    def __init__(self, stream: Any) -> None:
-        super().__init__(stream)
-        self._stream = stream
-        self._greeted = False
-        self._ahead = bytearray()
-        # sshd holds packets back until ours is acknowledged, which takes the kernel 40 ms unless it is told.
-        self._acknowledge = getattr(stream, "acknowledge", None)
-        self.last_heard = time.monotonic()
-
-    def put_back(self, data: bytes) -> None:
-        """Bytes that were read from the stream before this reader existed."""
-        self._ahead += data
-
-    def read_message(self) -> tuple[int, Message]:
-        packet = super().read_message()
-        self.last_heard = time.monotonic()
-        return packet
-
-    def read_all(self, n: int, check_rekey: bool = False) -> bytes:  # noqa: ARG002, FBT001, FBT002 - paramiko's face
-        ahead = self._ahead
-        while len(ahead) < n:
-            try:
-                chunk = self._stream.recv(_READ_BYTES)
-                if self._acknowledge is not None:
-                    self._acknowledge()
-            except OSError:
-                if self.closed:
-                    raise EOFError from None
-                raise
-            if not chunk:
-                raise EOFError
-            ahead += chunk
-        out = bytes(ahead[:n])
-        del ahead[:n]
-        return out
-
-    def write_all(self, out: Any) -> None:
-        # The first thing that paramiko writes is the greeting, which has been sent.
-        if self._greeted:
-            super().write_all(out)
-        self._greeted = True
-
-    def start_handshake(self, timeout: float) -> None:
-        """Nothing: whoever connects waits with a deadline, and closes."""
-
-    def close(self) -> None:
-        # close() alone would leave the reader thread waiting in recv().
-        try:
-            self._stream.shutdown(2)
-        except OSError:
-            pass
-        finally:
-            super().close()
 
 
 class _Channels(dict[int, Channel]):
@@ -178,9 +119,9 @@ class Wire(paramiko.Transport):
         self._replies = 0
         self._asked_at = 0.0
         self._reply_came = threading.Condition()
-        super().__init__(stream, packetizer_class=_Packets)  # type: ignore[arg-type]  # a stream is enough
+        super().__init__(stream, packetizer_class=Packets)  # type: ignore[arg-type]  # a stream is enough
         self.remote_version = version
-        self.packetizer: _Packets
+        self.packetizer: Packets
         self.packetizer.put_back(ahead)
         self._channels = _Channels()
         self.channels_seen = _Anything()  # type: ignore[assignment]  # only asked with "in"

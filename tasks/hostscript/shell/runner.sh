@@ -106,7 +106,7 @@ __late() {
 
 # Arguments: attempt, first step, run.
 __main() {
-  __a=$1 __i=$2 __run=$3 __dir=$PWD __code=0
+  __a=$1 __i=$2 __run=$3 __dir=$PWD __said='' __code=0
   read -r __l </proc/self/stat
   set -- ${__l##*) }
   __start=${20}
@@ -118,10 +118,10 @@ __main() {
   if [ -e cancel ] || [ -e "go.$((__a + 1))" ]; then exit; fi
   read -r __u __x </proc/uptime
   __watch $__limits 2>/dev/null &
-  __w=$! __p=''
+  __w=$!
   while [ "$__i" -le "$__count" ]; do
     # The end of one step and the start of the next are one write: half the packets on their way to the worker.
-    __write "$__p
+    __write "$__said
 $__m start $__i $__u
 "
     (cd "${HOME:-/}" && "__s$__i")
@@ -130,7 +130,7 @@ $__m start $__i $__u
     set -C
     { echo "$__u" >"s.$__a.$__i"; } 2>/dev/null || __late
     set +C
-    __p="
+    __said="
 $__m end $__i $__u $__c$__r
 "
     if [ "$__c" != 0 ]; then
@@ -138,7 +138,7 @@ $__m end $__i $__u $__c$__r
     fi
     __i=$((__i + 1))
   done
-  __write "$__p
+  __write "$__said
 $__m finish $__u $__code
 "
   # After the line: whoever finds the file finds the line.

@@ -6,7 +6,7 @@ import pytest
 from producer import Client
 from tests.support.rollout import Rollout
 from tests.support.site import Site, running_site
-from tests.support.sshd import account, sshd, sshd_factory
+from tests.support.sshd import Sshd, account, sshd, sshd_factory
 
 __all__ = ["account", "sshd", "sshd_factory"]
 
@@ -24,5 +24,5 @@ def client(site: Site) -> Iterator[Client]:
 
 
 @pytest.fixture
-def rollout(site: Site, client: Client) -> Rollout:
-    return Rollout(site, client)
+def rollout(site: Site, client: Client, sshd: Sshd) -> Rollout:
+    return Rollout(site, client, sshd)

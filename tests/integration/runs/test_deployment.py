@@ -12,8 +12,8 @@ import pytest
 from config.causes import Cause
 from tasks.outcomes import Outcome, RunState
 from tests.support.rollout import Rollout, outcomes
-from tests.support.sshd import Sshd, SshdFactory
-from tests.support.yaml_files import application_of, fleet_of, write_yaml
+from tests.support.sshd import SshdFactory
+from tests.support.yaml_files import application_of, write_yaml
 
 pytestmark = pytest.mark.integration
 
@@ -44,14 +44,14 @@ def _package(folder: Path) -> str:
     return hashlib.sha256(archive.read_bytes()).hexdigest()
 
 
-def test_a_deployment_goes_out_in_batches(rollout: Rollout, sshd: Sshd) -> None:
+def test_a_deployment_goes_out_in_batches(rollout: Rollout) -> None:
     rollout.site.start_worker("official")
     application = application_of(
         {"run": 'echo "version $version on $LONGSHORE_HOST in batch $LONGSHORE_BATCH"'},
         rollout={"batches": [1, "100%"]},
     )
 
-    view = rollout.deploy(fleet_of(sshd), application, version="1.5")
+    view = rollout.deploy(rollout.fleet(), application, version="1.5")
 
     assert (view.state, outcomes(view)) == (RunState.SUCCEEDED, [["ok"], ["ok", "ok"]])
     assert rollout.printed(view, "web-1") == b"version 1.5 on web-1 in batch 1\n"
@@ -59,9 +59,7 @@ def test_a_deployment_goes_out_in_batches(rollout: Rollout, sshd: Sshd) -> None:
     assert view.verification is not None
 
 
-def test_every_kind_of_action_does_what_it_says(
-    rollout: Rollout, sshd: Sshd, packages: tuple[Path, str]
-) -> None:
+def test_every_kind_of_action_does_what_it_says(rollout: Rollout, packages: tuple[Path, str]) -> None:
     folder, url = packages
     checksum = _package(folder)
     site = rollout.site
@@ -69,7 +67,7 @@ def test_every_kind_of_action_does_what_it_says(
     (site.folder / "etc" / "conf.d").mkdir(parents=True)
     (site.folder / "etc" / "conf.d" / "a.conf").write_text("a = 1\n")
     site.start_worker("official")
-    home = str(sshd.account.home)
+    home = str(rollout.home)
     application = application_of(
         {"fetch": {"url": f"{url}/shop-{{{{ version }}}}.tgz", "sha256": checksum, "to": f"{home}/p.tgz"}},
         {"unpack": {"archive": f"{home}/p.tgz", "to": f"{home}/releases/{{{{ version }}}}"}},
@@ -82,16 +80,16 @@ def test_every_kind_of_action_does_what_it_says(
         {"run": "exit 9", "when": "test -e /nowhere"},
     )
 
-    view = rollout.deploy(fleet_of(sshd, 1), application)
+    view = rollout.deploy(rollout.fleet(1), application)
 
     assert outcomes(view) == [["ok"]], (view.batches, rollout.printed(view, "web-1"))
-    assert (sshd.account.home / "current" / "VERSION").read_text() == "1.4\n"
-    assert (sshd.account.home / "motd").stat().st_mode & 0o777 == 0o600
-    assert (sshd.account.home / "etc" / "conf.d" / "a.conf").read_text() == "a = 1\n"
+    assert (rollout.home / "current" / "VERSION").read_text() == "1.4\n"
+    assert (rollout.home / "motd").stat().st_mode & 0o777 == 0o600
+    assert (rollout.home / "etc" / "conf.d" / "a.conf").read_text() == "a = 1\n"
     assert [str(step.state) for step in view.batches[0].hosts[0].steps] == ["ok"] * 8 + ["skipped"]
 
 
-def test_a_failed_step_names_itself_and_stops_the_rollout(rollout: Rollout, sshd: Sshd) -> None:
+def test_a_failed_step_names_itself_and_stops_the_rollout(rollout: Rollout) -> None:
     rollout.site.start_worker("official")
     application = application_of(
         {"run": "echo one"},
@@ -100,7 +98,7 @@ def test_a_failed_step_names_itself_and_stops_the_rollout(rollout: Rollout, sshd
         rollout={"batches": [1]},
     )
 
-    view = rollout.deploy(fleet_of(sshd), application)
+    view = rollout.deploy(rollout.fleet(), application)
 
     host = view.batches[0].hosts[0]
     assert view.state is RunState.FAILED
@@ -113,11 +111,11 @@ def test_a_failed_step_names_itself_and_stops_the_rollout(rollout: Rollout, sshd
     assert b"never" not in rollout.printed(view, "web-1")
 
 
-def test_nothing_is_deployed_where_a_host_could_not_be_verified(rollout: Rollout, sshd: Sshd) -> None:
+def test_nothing_is_deployed_where_a_host_could_not_be_verified(rollout: Rollout) -> None:
     rollout.site.start_worker("official")
-    fleet = fleet_of(sshd)
+    fleet = rollout.fleet()
     fleet["clusters"]["web"]["hosts"]["web-2"]["port"] = 1
-    witness = sshd.account.home / "witness"
+    witness = rollout.home / "witness"
 
     view = rollout.deploy(fleet, application_of({"run": f"echo x >> {witness}"}))
 
@@ -127,9 +125,9 @@ def test_nothing_is_deployed_where_a_host_could_not_be_verified(rollout: Rollout
     assert not witness.exists()
 
 
-def test_a_host_that_may_fail_does_not_stop_the_others(rollout: Rollout, sshd: Sshd) -> None:
+def test_a_host_that_may_fail_does_not_stop_the_others(rollout: Rollout) -> None:
     rollout.site.start_worker("official")
-    fleet = fleet_of(sshd)
+    fleet = rollout.fleet()
     fleet["clusters"]["web"]["hosts"]["web-2"]["port"] = 1
 
     view = rollout.deploy(fleet, application_of({"run": "true"}, rollout={"batches": [2], "max_failed": 1}))
@@ -137,13 +135,11 @@ def test_a_host_that_may_fail_does_not_stop_the_others(rollout: Rollout, sshd: S
     assert (view.state, outcomes(view)) == (RunState.SUCCEEDED, [["ok", "unreachable"], ["ok"]])
 
 
-def test_hosts_behind_a_proxy_share_one_connection_to_it(
-    rollout: Rollout, sshd: Sshd, sshd_factory: SshdFactory
-) -> None:
+def test_hosts_behind_a_proxy_share_one_connection_to_it(rollout: Rollout, sshd_factory: SshdFactory) -> None:
     proxy = sshd_factory()
     rollout.site.start_worker("official")
 
-    view = rollout.deploy(fleet_of(sshd, 6, proxy=proxy), application_of({"run": "true"}))
+    view = rollout.deploy(rollout.fleet(6, proxy=proxy), application_of({"run": "true"}))
 
     assert outcomes(view) == [["ok"] * 6]
     assert {host.route for host in view.batches[0].hosts} == {"via bastion"}
@@ -151,11 +147,11 @@ def test_hosts_behind_a_proxy_share_one_connection_to_it(
 
 
 def test_a_proxy_that_is_gone_is_one_cause_for_all_behind_it(
-    rollout: Rollout, sshd: Sshd, sshd_factory: SshdFactory
+    rollout: Rollout, sshd_factory: SshdFactory
 ) -> None:
     proxy = sshd_factory()
     rollout.site.start_worker("official")
-    fleet = fleet_of(sshd, 3, proxy=proxy)
+    fleet = rollout.fleet(3, proxy=proxy)
     rollout.deploy(fleet, application_of({"run": "true"}))
     proxy.kill()
 
@@ -165,8 +161,8 @@ def test_a_proxy_that_is_gone_is_one_cause_for_all_behind_it(
     assert {host.cause for host in view.batches[0].hosts} == {Cause.PROXY_TCP_REFUSED}
 
 
-def test_a_run_waits_for_a_worker_and_then_goes(rollout: Rollout, sshd: Sshd) -> None:
-    run = rollout.submit(fleet_of(sshd, 1), application_of({"run": "true"}))
+def test_a_run_waits_for_a_worker_and_then_goes(rollout: Rollout) -> None:
+    run = rollout.submit(rollout.fleet(1), application_of({"run": "true"}))
     waiting = rollout.client.run(str(run.view().verification)).view()
 
     assert (waiting.state, waiting.waiting) == (
@@ -178,13 +174,13 @@ def test_a_run_waits_for_a_worker_and_then_goes(rollout: Rollout, sshd: Sshd) ->
     assert rollout.end(run).state is RunState.SUCCEEDED
 
 
-def test_a_job_runs_in_its_own_pool_only(rollout: Rollout, sshd: Sshd) -> None:
-    fleet = fleet_of(sshd, 1)
+def test_a_job_runs_in_its_own_pool_only(rollout: Rollout) -> None:
+    fleet = rollout.fleet(1)
     fleet["pools"]["frankfurt"] = {"kind": "self-hosted"}
     fleet["clusters"]["web"]["pool"] = "frankfurt"
     rollout.site.start_worker("official")
     run = rollout.submit(fleet, application_of({"run": "true"}))
-    other = write_yaml(rollout.site.folder / "other.yaml", fleet_of(sshd, 1))
+    other = write_yaml(rollout.site.folder / "other.yaml", rollout.fleet(1))
     rollout.client.verify(other, "web").wait()
 
     assert run.view().state is RunState.QUEUED
@@ -193,20 +189,20 @@ def test_a_job_runs_in_its_own_pool_only(rollout: Rollout, sshd: Sshd) -> None:
     assert rollout.end(run).batches[0].hosts[0].pool == "frankfurt"
 
 
-def test_a_secret_is_on_the_host_and_nowhere_else(rollout: Rollout, sshd: Sshd) -> None:
+def test_a_secret_is_on_the_host_and_nowhere_else(rollout: Rollout) -> None:
     planted = "s3cr3t-Tr0ub4dor"
     site = rollout.site
     site.environment["DB_PASSWORD"] = planted
     site.start_worker("official")
     application = application_of(
-        {"run": f'printf %s "$db" > {sshd.account.home}/got; echo "the password is $db"; ps -ef'},
+        {"run": f'printf %s "$db" > {rollout.home}/got; echo "the password is $db"; ps -ef'},
         {"run": 'echo "$db" >&2; exit 4'},
     )
     application["parameters"]["db"] = {"secret": {"env": "DB_PASSWORD"}}
 
-    view = rollout.deploy(fleet_of(sshd, 1), application)
+    view = rollout.deploy(rollout.fleet(1), application)
 
-    assert (sshd.account.home / "got").read_text() == planted
+    assert (rollout.home / "got").read_text() == planted
     assert b"the password is ***" in rollout.printed(view, "web-1")
     assert planted not in view.model_dump_json()
     assert planted not in site.logs()
@@ -216,21 +212,21 @@ def test_a_secret_is_on_the_host_and_nowhere_else(rollout: Rollout, sshd: Sshd) 
     kept = [path for path in (site.folder / "redis").rglob("*") if path.is_file()]
     assert [path for path in kept if planted.encode() in path.read_bytes()] == []
     # What the commands printed themselves stays in the run's log on the host, readable by its login alone.
-    left = [path for path in sshd.account.home.rglob("*") if path.is_file()]
+    left = [path for path in rollout.home.rglob("*") if path.is_file()]
     names = {path.name for path in left if planted.encode() in path.read_bytes()}
     assert names == {"got", "log"}
-    (run_directory,) = (sshd.account.home / "work" / "web-1" / "runs").iterdir()
+    (run_directory,) = (rollout.home / "web-1" / "runs").iterdir()
     assert run_directory.stat().st_mode & 0o777 == 0o700
 
 
-def test_a_secret_that_the_worker_has_not_is_named_and_nothing_is_done(rollout: Rollout, sshd: Sshd) -> None:
+def test_a_secret_that_the_worker_has_not_is_named_and_nothing_is_done(rollout: Rollout) -> None:
     rollout.site.start_worker("official")
-    application = application_of({"run": f"touch {sshd.account.home}/done"})
+    application = application_of({"run": f"touch {rollout.home}/done"})
     application["parameters"]["db"] = {"secret": {"env": "NOT_SET_ANYWHERE"}}
 
-    view = rollout.deploy(fleet_of(sshd, 1), application)
+    view = rollout.deploy(rollout.fleet(1), application)
 
     host = view.batches[0].hosts[0]
     assert (host.outcome, host.cause) == (Outcome.FAILED, Cause.CREDENTIAL)
     assert "NOT_SET_ANYWHERE" in host.message
-    assert not (sshd.account.home / "done").exists()
+    assert not (rollout.home / "done").exists()

@@ -1,0 +1,239 @@
+"""Hosts that lack something, and uploads that break off."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from config.causes import Cause
+from tasks.hostscript import driver
+from tasks.hostscript.control import DriverFailed, Status, StepEnded
+from tasks.outcomes import Outcome
+from tests.support.hostscript import MARKER, Host, command_lines, folded, require, steps, unavailable
+
+TOOLS = ("mkdir", "head", "tail", "sleep", "wc", "setsid", "cat", "rm", "dd")
+
+
+def with_tools(host: Host, folder: Path, *missing: str) -> Host:
+    """The host with nothing but a few tools, without some of them."""
+    folder.mkdir()
+    (folder / "sh").symlink_to(os.path.realpath(host.path.split(":")[0] + "/sh"))
+    for tool in TOOLS:
+        if tool not in missing:
+            (folder / tool).symlink_to(require(tool))
+    return host.on_path(str(folder))
+
+
+@pytest.mark.parametrize(
+    ("tool", "package"), [("setsid", "util-linux"), ("head", "coreutils"), ("tail", "coreutils")]
+)
+def test_a_missing_tool_is_named_with_its_package(
+    host: Host, tmp_path: Path, tool: str, package: str
+) -> None:
+    if "busybox" in os.path.realpath(host.path.split(":")[0] + "/sh"):
+        pytest.skip("BusyBox has its applets without a PATH")
+    poor = with_tools(host, tmp_path / "poor", tool)
+    declared = steps("echo one >ledger")
+    driven = poor.start(
+        driver.run(poor.where, poor.script(declared), poor.environment()), shell=(f"{tmp_path}/poor/sh",)
+    )
+    assert driven.finish() == driver.EXIT_FAILED
+    assert driven.only == DriverFailed(cause=Cause.TOOL_MISSING, detail=tool)
+    result = folded(declared, driven).result()
+    assert (result.outcome, result.cause) == (Outcome.FAILED, Cause.TOOL_MISSING)
+    assert result.message == f"the host has no {tool}; install the package {package}"
+    assert not (host.home / "ledger").exists()
+
+
+def test_a_work_directory_that_cannot_be_made_is_its_own_cause(host: Host) -> None:
+    (host.home / "file").touch()
+    placed = host.in_work_directory("file/work")
+    declared = steps("true")
+    driven = placed.run(declared)
+    assert driven.finish() == driver.EXIT_FAILED
+    result = folded(declared, driven).result()
+    assert result.cause is Cause.WORKDIR
+    assert "Not a directory" in result.message
+
+
+def test_a_run_directory_of_another_user_is_refused(host: Host) -> None:
+    if os.geteuid() != 0:
+        unavailable("another user's directory takes root to make")
+    host.directory.mkdir(parents=True)
+    os.chown(host.directory, 4242, 4242)
+    driven = host.run(steps("true"))
+    driven.finish()
+    assert driven.only.cause is Cause.WORKDIR
+    assert driven.only.detail.endswith("belongs to another user")
+
+
+def test_an_upload_cut_short_at_any_byte_runs_nothing(dash_host: Host) -> None:
+    declared = steps("echo ran >>ledger", "echo ran >>ledger")
+    invocation = driver.run(dash_host.where, dash_host.script(declared), dash_host.environment(secret="x'y"))
+    whole = len(invocation.stdin)
+    cuts = sorted({*range(0, whole - 40, 97), *range(whole - 40, whole)})
+    for cut in cuts:
+        part = driver.Invocation(command=invocation.command, stdin=invocation.stdin[:cut])
+        driven = dash_host.start(part)
+        driven.end_input()
+        driven.finish()
+    assert not list(dash_host.directory.glob("go.*"))
+    assert not list((dash_host.home / ".longshore").glob("active.*"))
+    assert not (dash_host.home / "ledger").exists()
+    after = dash_host.run(declared)
+    assert after.finish() == 0
+    assert (dash_host.home / "ledger").read_text() == "ran\nran\n"
+
+
+def test_every_prefix_of_a_script_runs_nothing(host: Host, tmp_path: Path) -> None:
+    script = host.script(steps("echo ran >>ledger", {"run": "echo ran >>ledger", "become": True}))
+    shell = os.path.realpath(host.path.split(":")[0] + "/sh")
+    arguments = [shell] if "busybox" not in shell else [shell, "sh"]
+    folder = tmp_path / "a" / "b" / "c"
+    folder.mkdir(parents=True)
+    step = 1 if len(arguments) == 1 and shell.endswith("dash") else 41
+    cuts = sorted({*range(0, len(script) - 60, step * 13), *range(len(script) - 60, len(script) - 1)})
+    for cut in cuts:
+        (folder / "script").write_bytes(script[:cut])
+        subprocess.run(
+            [*arguments, "./script", "1", "1", "run-1"], cwd=folder, capture_output=True, check=False
+        )
+        assert os.listdir(folder) == ["script"], cut
+        assert os.listdir(tmp_path / "a") == ["b"], cut
+
+
+def test_secrets_stand_in_no_argument_and_no_file(host: Host) -> None:
+    secret = "s3cr3t-value-4711"
+    declared = steps(
+        'echo up; [ "$password" = s3cr3t-value-47"11" ] || exit 9; until [ -e gate ]; do sleep 0.05; done'
+    )
+    driven = host.run(declared, password=secret)
+    driven.wait_for(lambda _event: driven.output == b"up")
+    seen = command_lines()
+    (host.home / "gate").touch()
+    assert driven.finish() == 0
+    assert host.where.run_id.encode() in seen
+    assert secret.encode() not in seen
+    for path in host.home.rglob("*"):
+        assert path.is_dir() or secret.encode() not in path.read_bytes(), path
+    assert secret not in repr(driver.run(host.where, b"", host.environment(password=secret)))
+    assert driven.of(StepEnded)[0].exit_code == 0
+
+
+@pytest.mark.parametrize("login_shell", ["bash", "dash", "zsh", "fish", "tcsh"])
+@pytest.mark.parametrize("mode", ["run", "stop", "put", "sweep"])
+def test_the_command_line_survives_any_login_shell(dash_host: Host, login_shell: str, mode: str) -> None:
+    shell = shutil.which(login_shell)
+    if shell is None:
+        pytest.skip(f"{login_shell} is not installed; the rules for the driver's text are tested without it")
+    invocations = {
+        "run": driver.run(dash_host.where, dash_host.script(steps("echo one")), dash_host.environment()),
+        "stop": driver.stop(dash_host.where),
+        "put": driver.put(
+            dash_host.where,
+            "1.file",
+            size=0,
+            sha256="e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        ),
+        "sweep": driver.sweep(dash_host.where, days=14),
+    }
+    driven = dash_host.start(invocations[mode], shell=(shell,))
+    assert driven.finish() == 0, driven.errors()
+    assert len(driven.events) >= 1
+    assert driven.errors() == b""
+
+
+@pytest.mark.parametrize("mode", ["run", "stop", "put", "sweep"])
+def test_the_drivers_text_keeps_to_what_every_login_shell_takes(mode: str) -> None:
+    where = driver.HostRun(run_id="run-1", marker=MARKER, token=driver.Token(epoch=1, number=1))
+    made = {
+        "run": driver.run(where, b"", {}),
+        "stop": driver.stop(where),
+        "put": driver.put(where, "1.file", size=1, sha256="0" * 64),
+        "sweep": driver.sweep(where, days=1),
+    }[mode].command
+    before, text, after = made.split("'")
+    assert (before, after.split()[0]) == ("exec sh -c ", "longshore")
+    assert "\n" not in text
+    assert "\\\\" not in text
+    assert all(
+        character in " =" for character in (text[at + 1] for at, sign in enumerate(text) if sign == "!")
+    )
+
+
+FULL_DISK = """
+import sys
+from pathlib import Path
+from tests.support.hostscript import folded, make_host, steps
+from tasks.hostscript.control import DriverFailed
+host = make_host(Path(sys.argv[1]), sys.argv[2]).in_work_directory(sys.argv[3])
+fill = f"dd if=/dev/zero of={sys.argv[3]}/fill bs=4096 2>/dev/null"
+if sys.argv[4] == "before":
+    import os
+    os.system(fill)
+    declared = steps("echo one")
+else:
+    declared = steps(fill + "; head -c 100000 /dev/zero", "echo two")
+driven = host.run(declared)
+driven.finish()
+result = folded(declared, driven).result()
+print(result.outcome, result.cause, bool(driven.of(DriverFailed)))
+host.end()
+"""
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash", "busybox"])
+@pytest.mark.parametrize("when", ["before", "while"])
+def test_a_full_disk_is_reported_though_nothing_can_be_written(tmp_path: Path, shell: str, when: str) -> None:
+    if os.geteuid() != 0:
+        unavailable("a small disk takes root to mount")
+    small = tmp_path / "small"
+    small.mkdir()
+    mount = f'mount -t tmpfs -o size=128k tmpfs "{small}" && exec "$@"'
+    done = subprocess.run(
+        [
+            "unshare",
+            "-m",
+            "sh",
+            "-c",
+            mount,
+            "sh",
+            sys.executable,
+            "-c",
+            FULL_DISK,
+            tmp_path,
+            shell,
+            small,
+            when,
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=100,
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+    )
+    assert done.stdout.split() == ["failed", "disk_full", str(when == "before")], done.stderr
+
+
+def test_a_greeting_of_the_login_shell_is_no_part_of_the_log(dash_host: Host) -> None:
+    invocation = driver.run(dash_host.where, dash_host.script(steps("echo one")), dash_host.environment())
+    greeted = driver.Invocation(command=f"echo welcome; {invocation.command}", stdin=invocation.stdin)
+    driven = dash_host.start(greeted)
+    assert driven.finish() == 0
+    assert driven.output == b"one\n"
+    assert driven.parser.preface == b"welcome\n"
+    assert driven.parser.offset == len(dash_host.log)
+    assert isinstance(driven.events[0], Status)
+
+
+def test_sweep_removes_old_finished_runs_only(host: Host) -> None:
+    for run_id in ("old", "new"):
+        host.of_run(run_id).run(steps("true")).finish()
+    gone = host.of_run("gone")
+    gone.ask(driver.attach(gone.where))
+    os.utime(host.of_run("old").directory / "finish", (1, 1))
+    assert host.ask(driver.sweep(host.where, days=14)).only.count == 1
+    assert sorted(os.listdir(host.home / ".longshore" / "runs")) == ["gone", "new"]
