@@ -54,7 +54,7 @@ def write(page: str, name: str, text: str) -> None:
 def _walk(
     command: click.Command, path: tuple[str, ...], parent: click.Context | None
 ) -> Iterator[tuple[tuple[str, ...], click.Command, click.Context]]:
-    context = click.Context(command, info_name=path[-1], parent=parent, max_content_width=HELP_WIDTH)
+    context = click.Context(command, info_name=path[-1], parent=parent, **command.context_settings)
     context.terminal_width = HELP_WIDTH
     yield path, command, context
     if isinstance(command, click.Group):
