@@ -101,14 +101,17 @@ class Children:
                 raise child.ended()
 
     def end(self, *, grace: float, hurry: threading.Event) -> None:
-        """Ask them to end, the last one first; then press them, then kill what is left.
+        """Ask them to end, then press them, then kill what is left; the first, which they need, comes last.
 
         Args:
             grace: seconds that each has to end by itself.
             hurry: once set, nobody has that time any more.
         """
-        for child in reversed(self._children):
+        for child in self._children[1:]:
             child.process.terminate()
+        for child in reversed(self._children):
+            if child is self._children[0]:
+                child.process.terminate()
             if not _ends_within(child.process, grace, hurry):
                 child.process.terminate()  # a second time: workers then end at once
                 if not _ends_within(child.process, LAST_SECONDS, threading.Event()):

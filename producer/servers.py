@@ -17,6 +17,7 @@ from tasks.record.connection import connect, reachable
 from tasks.record.presence import Presence
 
 TIMEOUT_SECONDS = 3.0
+PING_SECONDS = 2.0
 _RETRY = {"max_retries": 1, "interval_start": 0.1, "interval_step": 0.0, "interval_max": 0.1}
 
 
@@ -90,7 +91,11 @@ def _bounded_app(settings: Settings) -> Celery:
 
 def _ping(client: redis.Redis, masked_url: str) -> None:
     """One try, so that the worst case stays within the few seconds that a person waits."""
-    options = client.connection_pool.connection_kwargs | {"retry": Retry(NoBackoff(), 0)}
+    options = client.connection_pool.connection_kwargs | {
+        "retry": Retry(NoBackoff(), 0),
+        "socket_timeout": PING_SECONDS,
+        "socket_connect_timeout": PING_SECONDS,
+    }
     pool = redis.ConnectionPool(connection_class=client.connection_pool.connection_class, **options)
     with _speaking(masked_url), redis.Redis.from_pool(pool) as once:
         once.ping()

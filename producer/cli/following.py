@@ -13,14 +13,19 @@ from tasks.record.views import RunView
 _EXIT_CODES = {RunState.SUCCEEDED: 0, RunState.NEEDS_ATTENTION: 3}
 
 
-def follow_to_end(run: Run, *, as_json: bool) -> int:
+def follow_to_end(run: Run, *, as_json: bool, interrupted: bool = False) -> int:
     """Show a run, and the verification before it, until its end; return the exit code that it stands for.
 
     Ctrl-C leaves the run alone and says how to come back to it.
+
+    Args:
+        run: to be followed.
+        as_json: print the run at its end, and nothing before.
+        interrupted: Ctrl-C came already, while the run was submitted.
     """
     out = console(stderr=as_json)
     try:
-        view = _follow(run, out, quietly=as_json)
+        view = _follow(run, out, quietly=as_json, interrupted=interrupted)
     except KeyboardInterrupt:
         note(f"\nThe run goes on: {run.id}\nFollow it with: longshore watch {run.id}")
         return INTERRUPTED
@@ -36,7 +41,9 @@ def exit_code(state: RunState) -> int:
     return _EXIT_CODES.get(state, 1)
 
 
-def _follow(run: Run, out: Console, *, quietly: bool) -> RunView:
+def _follow(run: Run, out: Console, *, quietly: bool, interrupted: bool) -> RunView:
+    if interrupted:
+        raise KeyboardInterrupt
     if quietly:
         return run.wait()
     verification = run.verification()

@@ -45,8 +45,21 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, line) for name, (_, line) in self.lazy.items()])
 
 
+class _ReaderGoneError(Exception):
+    """Whoever read the output is gone. No OSError, which click would take for a failure of its own."""
+
+
 class Longshore(LazyGroup):
     """The ``longshore`` command; every end has its exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was asked for."""
+        try:
+            code = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            raise _ReaderGoneError from None
+        return code
 
     def main(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Run it and exit."""
@@ -63,7 +76,6 @@ def exit_code_of(command: Callable[[], Any]) -> int:
             )  # a terminal that can't show it is no reason to fail
     try:
         code = command()
-        sys.stdout.flush()
     except LongshoreError as error:
         text = str(error)
         click.echo(text if "\n" in text else f"Error: {text}", err=True)
@@ -75,8 +87,8 @@ def exit_code_of(command: Callable[[], Any]) -> int:
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read the output has gone; Python's own flush at its end must not complain.
+    except _ReaderGoneError:
+        # Python's own flush at its end must not complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     return code if isinstance(code, int) else 0

@@ -1,5 +1,10 @@
 """``longshore verify`` and ``longshore deploy``."""
 
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Event
+
 import click
 
 from producer.cli.following import follow_to_end
@@ -30,8 +35,8 @@ def verify(targets: tuple[str, ...], fleet: str | None, *, detach: bool, as_json
     it. Host keys that are seen for the first time are pinned.
     """
     with Client() as client:
-        run = client.verify(required_fleet_file(fleet, client.settings.fleet), targets)
-        return _detached(run, as_json=as_json) if detach else _followed(run, as_json=as_json)
+        file = required_fleet_file(fleet, client.settings.fleet)
+        return _submit(lambda: client.verify(file, targets), detach=detach, as_json=as_json)
 
 
 @click.command(short_help="Deploy an application to a cluster, batch by batch.")
@@ -57,11 +62,18 @@ def deploy(
     parameters = parameters_from(assignments)
     with Client() as client:
         file = required_fleet_file(fleet, client.settings.fleet)
-        run = client.deploy(file, application, targets, parameters)
-        return _detached(run, as_json=as_json) if detach else _followed(run, as_json=as_json)
+        return _submit(
+            lambda: client.deploy(file, application, targets, parameters), detach=detach, as_json=as_json
+        )
 
 
-def _detached(run: Run, *, as_json: bool) -> int:
+def _submit(submit: Callable[[], Run], *, detach: bool, as_json: bool) -> int:
+    with _ctrl_c_later() as interrupted:
+        run = submit()
+    if not detach:
+        if not as_json:
+            note(f"Run {run.id}")
+        return follow_to_end(run, as_json=as_json, interrupted=interrupted.is_set())
     if as_json:
         print_json({"id": run.id})
     else:
@@ -69,7 +81,12 @@ def _detached(run: Run, *, as_json: bool) -> int:
     return 0
 
 
-def _followed(run: Run, *, as_json: bool) -> int:
-    if not as_json:
-        note(f"Run {run.id}")
-    return follow_to_end(run, as_json=as_json)
+@contextmanager
+def _ctrl_c_later() -> Iterator[Event]:
+    """Note Ctrl-C instead of stopping halfway: a run that was recorded must not stay without its id."""
+    interrupted = Event()
+    before = signal.signal(signal.SIGINT, lambda _number, _frame: interrupted.set())
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, before)
