@@ -75,7 +75,7 @@ def test_end_of_input_ends_the_driver_and_leaves_no_follower(host: Host) -> None
     first = host.run(steps(*GATED))
     first.wait_for(lambda event: isinstance(event, StepStarted) and event.index == 2)
     first.end_input()
-    follower = int((host.directory / "f.1").read_text())
+    follower = int((host.directory / "f.1").read_text().split()[0])
     wait_until(lambda: not is_alive(follower), "the follower to end")
     assert not [pid for pid in host.processes() if b"tail" in Path(f"/proc/{pid}/cmdline").read_bytes()]
     assert is_alive(runner_pid(host))
@@ -250,6 +250,21 @@ def test_a_run_is_not_resumed_while_processes_of_it_are_alive(host: Host) -> Non
     resumed = host.ask(driver.resume(host.where, host.script(declared), host.environment(), first_step=1))
     assert resumed.of(Status)[0].detail.startswith("orphans ")
     assert len(resumed.of(StepStarted)) == 1
+
+
+def test_the_watchdog_of_a_killed_runner_keeps_nobody_from_resuming(host: Host) -> None:
+    declared = steps(
+        {"run": "echo up >>ledger; kill -9 $$", "idempotent": True, "when": '[ "$(wc -l <ledger)" = 0 ]'},
+        "echo two",
+    )
+    (host.home / "ledger").touch()
+    first = host.run(declared)
+    wait_until(lambda: (host.home / "ledger").read_text() == "up\n", "the step")
+    first.cut()
+    wait_until(lambda: host.ask(driver.probe(host.where)).only.detail == "killed", "the runner to be gone")
+    resumed = host.start(driver.resume(host.where, host.script(declared), host.environment(), first_step=2))
+    assert resumed.finish() == 0
+    assert resumed.output.endswith(b"two\n")
 
 
 def test_a_host_that_was_restarted_says_so(host: Host) -> None:

@@ -1,6 +1,7 @@
 """Actions to steps, steps to the script's text."""
 
 import os
+import re
 import subprocess
 from typing import Any
 
@@ -185,3 +186,14 @@ def test_render_gets_clear_values_only() -> None:
 
     steps_of(shop({"run": "true", "in": "/"}), {"a": "1"}, secrets=("token",), render=render)
     assert set(seen) == {"1", "\ue0f0token\ue0f1"}
+
+
+def test_no_function_of_the_shell_files_has_the_name_of_another() -> None:
+    names: list[str] = []
+    for folder, _, files in os.walk("tasks/hostscript/shell"):
+        for name in files:
+            with open(os.path.join(folder, name), encoding="utf-8") as file:
+                names += re.findall(r"^(\w+)\(\)", file.read(), re.MULTILINE)
+    assert len(names) > 40
+    assert sorted(names) == sorted(set(names))
+    assert all(name.startswith("__") for name in names)

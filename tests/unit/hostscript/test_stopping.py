@@ -22,7 +22,7 @@ STUBBORN = "trap '' TERM; echo up; while :; do sleep 0.1; done"
 
 def members(host: Host, session: int) -> list[int]:
     """What runs in a session, beside the follower of the connection and its tail."""
-    follower = (host.directory / "f.1").read_text().strip()
+    follower = (host.directory / "f.1").read_text().split()[0]
     found = []
     for pid in all_processes():
         try:
