@@ -4,6 +4,7 @@ The addresses mean something inside the namespaces only, so everything that uses
 workers, and each command of the person, who sits on the official worker's machine.
 """
 
+import itertools
 import json
 import os
 import subprocess
@@ -13,13 +14,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lab.namespaces import tool
+from lab.namespaces import inside, tool
 from lab.network_fleet import SELF_HOSTED_POOL, fleet_document
 from lab.network_plan import OFFICIAL, SELF_HOSTED, Segment
 from lab.networks import Topology
 from tests.support.processes import comes_true
 from tests.support.topology import running_topology
-from tests.support.yaml_files import write_yaml
+from tests.support.yaml_files import application_of, write_yaml
 from workers.supervisor import worker_command
 
 CONNECT_SECONDS = 2.0
@@ -37,6 +38,7 @@ class NetworkSite:
     def __init__(self, topology: Topology, folder: Path) -> None:
         self.topology = topology
         self.folder = folder
+        self._numbers = itertools.count(1)
         self._environment = {
             **os.environ,
             "PYTHONPATH": str(_ROOT),
@@ -95,8 +97,12 @@ class NetworkSite:
         """Wait for a run's end, and show it."""
         watched = self.longshore("watch", run, "--json")
         assert watched.returncode in {0, 1, 3}, watched.stderr + self.logs()
-        shown: dict[str, Any] = json.loads(self.longshore("show", run, "--json").stdout)
-        return shown
+        return self.shown(run)
+
+    def shown(self, run: str) -> dict[str, Any]:
+        """A run as ``show --json`` has it."""
+        view: dict[str, Any] = json.loads(self.longshore("show", run, "--json").stdout)
+        return view
 
     def printed(self, run: str, host: str) -> str:
         """What a host has printed so far."""
@@ -104,8 +110,11 @@ class NetworkSite:
 
     def written(self, name: str, document: dict[str, Any]) -> str:
         """The path of a new file with this in it."""
-        number = len(list(self.folder.glob("*.yaml")))
-        return str(write_yaml(self.folder / f"{name}-{number}.yaml", document))
+        return str(write_yaml(self.folder / f"{self.new_name(name)}.yaml", document))
+
+    def new_name(self, name: str) -> str:
+        """A name that nothing else at this site has."""
+        return f"{name}-{next(self._numbers)}"
 
     def _submitted(self, *words: str) -> str:
         done = self.longshore(*words, "--detach", "--json")
@@ -117,14 +126,23 @@ class NetworkSite:
         return self.topology.plan.nodes[node].legs[segment]
 
     @contextmanager
-    def rules(self, node: str, text: str) -> Iterator[None]:
-        """Load nftables rules on a machine that has none of its own, for the time of the block."""
-        name = self.topology.namespace(node)
-        tool(["ip", "netns", "exec", name, "nft", "-f", "-"], stdin=text)
+    def cut(self, node: str, **rules: str) -> Iterator[None]:
+        """Give a machine further nftables rules for the time of the block.
+
+        Args:
+            node: the machine.
+            rules: by hook: ``input``, ``forward`` or ``output``.
+        """
+        chains = "".join(
+            f"  chain {hook} {{\n    type filter hook {hook} priority -10;\n    {text}\n  }}\n"
+            for hook, text in rules.items()
+        )
+        nft = inside(self.topology.namespace(node), ["nft"])
+        tool([*nft, "-f", "-"], stdin=f"table ip cut {{\n{chains}}}\n")
         try:
             yield
         finally:
-            tool(["ip", "netns", "exec", name, "nft", "flush", "ruleset"])
+            tool([*nft, "delete", "table", "ip", "cut"])
 
 
 @contextmanager
@@ -144,3 +162,19 @@ def hosts(view: dict[str, Any]) -> dict[str, dict[str, Any]]:
 def ends(view: dict[str, Any]) -> dict[str, tuple[str, str | None, str]]:
     """Outcome, cause and route of each host of a shown run."""
     return {name: (host["outcome"], host["cause"], host["route"]) for name, host in hosts(view).items()}
+
+
+def shop(site: NetworkSite, file: str = "shop-1.0.tar.gz", **fetch: str) -> dict[str, Any]:
+    """The application, in a folder of its own on each host."""
+    package = site.topology.package
+    assert package is not None
+    folder = f"{site.topology.home}/{site.new_name('shop')}"
+    archive, release = f"{folder}/shop.tgz", f"{folder}/releases/1.0"
+    wanted = {"url": f"{site.topology.package_url}/{file}", "sha256": package.sha256, "to": archive, **fetch}
+    return application_of(
+        {"run": f"mkdir -p {folder}"},
+        {"name": "pull", "fetch": wanted},
+        {"unpack": {"archive": archive, "to": release}},
+        {"run": "sh ./install.sh 1.0", "in": release},
+        {"link": {"from": f"{folder}/current", "to": release}},
+    )

@@ -46,9 +46,9 @@ def test_one_verification_spans_both_pools_and_takes_every_route(site: NetworkSi
     }
     seen = {name: _logins(site, name)[before[name] :] for name in hosts(view)}
     assert seen == {
-        **dict.fromkeys(plan.direct, [site.address(OFFICIAL, "public")]),
-        **dict.fromkeys(plan.private, [site.address(PROXY, "private")]),
-        **dict.fromkeys(plan.inside, [site.address(SELF_HOSTED, "private")]),
+        **{name: [site.address(OFFICIAL, "public")] for name in plan.direct},
+        **{name: [site.address(PROXY, "private")] for name in plan.private},
+        **{name: [site.address(SELF_HOSTED, "private")] for name in plan.inside},
     }
 
 
