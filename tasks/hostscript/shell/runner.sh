@@ -1,7 +1,8 @@
 # shellcheck shell=sh disable=SC2086,SC2154,SC2034
 # Modes run and resume. The shell that reads this claims the run, hands its connection to a follower, and becomes the
 # runner: it carries out the steps __s1, __s2, ... one after the other, each in a subshell, and writes what happens to
-# the log. __aside is the follower. __env exports the parameters. $5 is the log offset from which to follow, $6 the step at which to resume.
+# the log. $5 is the log offset from which to follow, $6 the step at which to resume. __env exports the parameters;
+# __aside is the follower.
 
 __run() {
   __begin new 1 "$@"

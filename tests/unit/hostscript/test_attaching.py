@@ -18,6 +18,7 @@ from tests.support.hostscript import (
     is_alive,
     kill_group,
     kill_process,
+    names,
     runner_pid,
     steps,
     wait_until,
@@ -64,7 +65,7 @@ def test_a_worker_that_never_comes_back_loses_nothing(host: Host) -> None:
     first.wait_for(StepStarted)
     first.cut()
     open_gate(host)
-    wait_until(lambda: (host.directory / "finish").exists(), "the run to finish alone")
+    wait_until((host.directory / "finish").exists, "the run to finish alone")
     again = host.run(declared)
     assert again.finish() == 0
     assert again.output == WHOLE
@@ -100,7 +101,7 @@ def test_every_offset_gives_the_rest_of_the_log(dash_host: Host) -> None:
 def test_a_stale_token_is_refused_and_touches_nothing(host: Host) -> None:
     declared = steps("echo ran >>ledger")
     host.holding(7).run(declared).finish()
-    before = sorted(os.listdir(host.directory))
+    before = names(host.directory)
     for number, epoch in ((6, 1), (9, 0)):
         stale = host.holding(number, epoch)
         script = stale.script(declared)
@@ -115,7 +116,7 @@ def test_a_stale_token_is_refused_and_touches_nothing(host: Host) -> None:
             assert isinstance(refused.only, Refused)
             assert (refused.only.epoch, refused.only.number) > (epoch, number)
             assert refused.process.wait() == driver.EXIT_REFUSED
-    after = [name for name in sorted(os.listdir(host.directory)) if name not in ("token.1.6", "token.0.9")]
+    after = [name for name in names(host.directory) if name not in ("token.1.6", "token.0.9")]
     assert after == before
     assert ledger(host) == "ran\n"
 
@@ -201,7 +202,7 @@ def kill_in_step_two(host: Host, *, idempotent: bool) -> tuple[object, object]:
 
 @pytest.mark.parametrize("idempotent", [True, False])
 def test_a_step_whose_end_is_unknown_runs_again_only_if_idempotent(host: Host, *, idempotent: bool) -> None:
-    declared, first = kill_in_step_two(host, idempotent=idempotent)
+    declared, _ = kill_in_step_two(host, idempotent=idempotent)
     asked = host.ask(driver.attach(host.where))
     assert asked.of(Status)[0].state == "gone"
     assert asked.of(Status)[0].detail == "killed"

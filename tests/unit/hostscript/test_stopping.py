@@ -133,7 +133,7 @@ def test_times_are_kept_with_no_worker_connected(host: Host) -> None:
     driven = host.run(steps({"run": "sleep 307", "timeout": "1s"}))
     driven.wait_for(StepStarted)
     driven.cut()
-    wait_until(lambda: (host.directory / "finish").exists(), "the watchdog")
+    wait_until((host.directory / "finish").exists, "the watchdog")
     assert (host.directory / "finish").read_text() == "124\n"
 
 
