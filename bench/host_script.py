@@ -34,7 +34,7 @@ def main() -> None:
     # The runner outlives its driver; as its reaper we are told what it cost.
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     steps = steps_of(_ten_echoes(), {}, render=lambda text, _parameters: text)
-    script = compile_script(steps, marker=_MARKER)
+    script = compile_script(steps)
     with tempfile.TemporaryDirectory() as home, _on_path(shell, home) as path:
         costs, seconds = zip(*(_one_run(home, path, script, number) for number in range(rounds)), strict=True)
         print(f"login shell and sh     {shell}")

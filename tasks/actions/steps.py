@@ -8,7 +8,7 @@ from config.errors import BadInputError
 from config.fleet import Become
 from config.values import Value
 from tasks.actions import commands
-from tasks.actions.words import clear_text, secret_references, shell_word
+from tasks.actions.words import clear_text, known_references, secret_references, shell_word
 from tasks.hostscript.driver import check_variable
 
 Render = Callable[[str, Mapping[str, str]], str]
@@ -80,10 +80,14 @@ def steps_of(
     for name in (*parameters, *secrets):
         check_variable(name, parameters.get(name, ""))
     values = {**parameters, **secret_references(secrets)}
+
+    def fill(text: str) -> str:
+        return known_references(render(text, values), secrets)
+
     steps = []
     for index, action in enumerate(application.actions, start=1):
         try:
-            steps.append(_step(index, action, lambda text: render(text, values), become))
+            steps.append(_step(index, action, fill, become))
         except BadInputError as error:
             raise BadInputError(f"action {index} ({action.kind}): {error}") from error
     return tuple(steps)

@@ -1,7 +1,7 @@
 """Shell words out of rendered fields, with secrets left as references to variables."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from config.errors import BadInputError
 from tasks.hostscript.shell import quote
@@ -16,11 +16,23 @@ def secret_references(names: Iterable[str]) -> dict[str, str]:
     return {name: f"{_OPEN}{name}{_CLOSE}" for name in names}
 
 
+def known_references(text: str, secrets: Collection[str]) -> str:
+    """``text``, in which every stand-in is that of one of ``secrets``.
+
+    Raises:
+        BadInputError: a filter has changed a stand-in.
+    """
+    rest = _REFERENCE.sub(lambda match: "" if match[1] in secrets else match[0], text)
+    if _OPEN in rest or _CLOSE in rest:
+        raise BadInputError("a secret parameter takes no filters: its value is known on the host only")
+    return text
+
+
 def shell_word(text: str) -> str:
     """``text`` as one word of shell, where a secret's stand-in has become the variable that holds it.
 
     Raises:
-        BadInputError: the text has a NUL, or a filter has changed a secret's stand-in.
+        BadInputError: the text has a NUL.
     """
     if "\0" in text:
         raise BadInputError("the text has a NUL character in it")
@@ -30,8 +42,6 @@ def shell_word(text: str) -> str:
     for position, part in enumerate(_REFERENCE.split(text)):
         if position % 2:
             words.append(f'"${{{part}}}"')
-        elif _OPEN in part or _CLOSE in part:
-            raise BadInputError("a secret parameter takes no filters: its value is known on the host only")
         elif part:
             words.append(quote(part))
     return "".join(words)

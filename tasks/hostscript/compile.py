@@ -19,40 +19,34 @@ _SAY = '__say() { printf \'\\n%s %s\\n\' "$__m" "$*"; }\n'
 _VARIABLES = ("LONGSHORE_RUN", "LONGSHORE_APPLICATION", "LONGSHORE_HOST", "LONGSHORE_BATCH")
 
 
-def compile_script(
-    steps: Sequence[Step], *, marker: str, parameters: Iterable[str] = (), grace: int = _GRACE
-) -> bytes:
+def compile_script(steps: Sequence[Step], *, parameters: Iterable[str] = (), grace: int = _GRACE) -> bytes:
     """The host script of ``steps``: the same for every host of the run, and free of secrets.
 
-    It is functions and assignments; only the last line does anything, and does nothing when it is cut
-    short. So a truncated upload runs nothing.
+    It is functions and assignments only; what runs it comes after it. So a truncated upload runs nothing.
 
     Args:
         steps: in order, their indices counting from 1.
-        marker: begins the control lines; the run's own.
         parameters: names of the variables that a step gets when it runs as another user.
         grace: seconds between TERM and KILL for a step that has had its time.
     """
     own = [step for step in steps if step.become is None]
     parts = [
-        _header(steps, marker, grace),
+        _header(steps, grace),
         _become_header(steps, (*parameters, *_VARIABLES)),
-        shell_text("process"),
         shell_text("runner"),
-        *(shell_text(f"actions/{name}") for name in _helpers(own)),
+        *(shell_text(f"actions/{name}") for name in _helpers(own) | _upload_helpers(steps)),
         *(_step_function(step) for step in steps),
-        '{ __main "$@"; }\n',
     ]
     return "".join(parts).encode("utf-8", "surrogateescape")
 
 
-def _header(steps: Sequence[Step], marker: str, grace: int) -> str:
+def _header(steps: Sequence[Step], grace: int) -> str:
     limits = " ".join(str(step.timeout) for step in steps)
     shortest = min(step.timeout for step in steps)
     keep = "".join(f" {step.index}" for step in steps if step.keep_going)
     return (
         "# Longshore host script: docs/reference/host-script.md\n"
-        f"__m={marker} __count={len(steps)} __shortest={shortest} __grace={grace}\n"
+        f"__count={len(steps)} __shortest={shortest} __grace={grace}\n"
         f"__limits='{limits}'\n"
         f"__keep='{keep} '\n"
     )
@@ -78,6 +72,11 @@ def _helpers(steps: Iterable[Step]) -> dict[str, None]:
         names |= dict.fromkeys(("when",) if step.when is not None else ())
         names |= dict.fromkeys(_HELPERS[step.kind] if step.needs_helpers else ())
     return names
+
+
+def _upload_helpers(steps: Iterable[Step]) -> dict[str, None]:
+    # Finding what was uploaded takes the login's rights, whoever puts it in place.
+    return dict.fromkeys(("cause", "uploaded") if any(step.upload is not None for step in steps) else ())
 
 
 def _step_function(step: Step) -> str:

@@ -9,13 +9,12 @@ from pydantic import Field
 
 from config.errors import BadInputError
 from config.values import Name, Value
-from tasks.hostscript.shell import one_line, quote
+from tasks.hostscript.shell import one_line, quote, shell_text
 
 EXIT_FAILED = 69
 EXIT_BUSY = 75
 EXIT_REFUSED = 76
 EXIT_ALIVE = 77
-EXIT_TRUNCATED = 65
 
 TOOL_PACKAGES = {
     "setsid": "util-linux",
@@ -34,6 +33,16 @@ _RESERVED = re.compile(
 _LARGEST_VALUE = 96 * 1024  # Linux gives one variable 128 KiB
 _LARGEST_ENVIRONMENT = 1024 * 1024
 _STOP_GRACE = 10
+_DETACHED = ("run", "resume")
+_FOLLOWING = ("process", "driver", "state", "follow")
+_MODE_FILES = {
+    "run": _FOLLOWING,
+    "resume": _FOLLOWING,
+    "attach": _FOLLOWING,
+    "probe": _FOLLOWING,
+    "stop": ("process", "driver", "state", "stop"),
+    "sweep": ("driver", "sweep"),
+}
 
 
 class Token(Value):
@@ -148,14 +157,25 @@ def _invocation(
     script: bytes = b"",
     environment: Mapping[str, str] | None = None,
 ) -> Invocation:
-    words = (mode, where.run_id, str(where.token.epoch), str(where.token.number), *arguments)
-    preamble = (
-        f"{where.marker} {len(script)}\n{where.work_directory}\n{_exports(environment or {})}{where.marker}\n"
-    )
-    return Invocation(
-        command=f"exec sh -c '{_driver_text(mode)}' longshore {' '.join(words)}",
-        stdin=preamble.encode("utf-8", "surrogateescape") + script,
-    )
+    words = " ".join((mode, where.run_id, str(where.token.epoch), str(where.token.number), *arguments))
+    if mode == "put":
+        text = one_line("driver", "put")
+        places = f"{where.marker}\n{where.work_directory}\n"
+        return Invocation(
+            command=f"exec sh -c '{text}; __put \"$@\"' longshore {words}", stdin=_encoded(places)
+        )
+    head = f"__m={where.marker}\n__work={quote(where.work_directory)}\n{_mode_text(mode)}"
+    # A complete compound command or nothing: cut short anywhere, no part of this runs.
+    tail = f'{{ __{mode} "$@"; }}\n'
+    if mode in _DETACHED:
+        tail = f"__env() {{\n:\n{_exports(environment or {})}}}\n{tail}"
+    # The login shell waits: sshd ends a command's input with the process that it started itself.
+    command = f"setsid sh -s {words} && true" if mode in _DETACHED else f"exec sh -s {words}"
+    return Invocation(command=command, stdin=_encoded(head) + script + _encoded(tail))
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _exports(environment: Mapping[str, str]) -> str:
@@ -190,6 +210,5 @@ def check_variable(name: str, value: str = "") -> None:
 
 
 @lru_cache(maxsize=16)
-def _driver_text(mode: str) -> str:
-    own = {"run": "follow", "attach": "follow", "resume": "follow", "probe": "follow"}.get(mode, mode)
-    return one_line("process", "driver", own) + f'; {mode} "$@"'
+def _mode_text(mode: str) -> str:
+    return "".join(shell_text(name) for name in _MODE_FILES[mode])

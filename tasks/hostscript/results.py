@@ -30,6 +30,21 @@ from tasks.outcomes import HostResult, Outcome, StepResult, StepState
 _KEPT_OUTPUT = 2_048
 
 
+def silent_driver(exit_code: int | None, errors: bytes) -> DriverFailed:
+    """What to make of a driver that ended without a word of its own.
+
+    Args:
+        exit_code: of the command; None when it gave none.
+        errors: its standard error.
+    """
+    if b"setsid" in errors and b"not found" in errors.lower():
+        return DriverFailed(cause=Cause.TOOL_MISSING, detail="setsid")
+    said = last_line(errors)
+    code = "no exit code" if exit_code is None else f"exit code {exit_code}"
+    detail = f"the login ran no command ({code})" + (f": {said}" if said else "")
+    return DriverFailed(cause=Cause.COMMAND, detail=detail)
+
+
 class Progress:
     """One run on one host, as far as its events have told.
 

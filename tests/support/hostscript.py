@@ -110,9 +110,13 @@ class Driver:
             if not self.pump():
                 return self.process.wait(PATIENCE)
 
-    def kill(self) -> None:
+    def cut(self) -> None:
+        """Lose the connection: what the server started is killed, and the pipes are closed."""
         self.process.kill()
         self.process.wait()
+        self.end_input()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
 
     def errors(self) -> bytes:
         assert self.process.stderr is not None
@@ -169,7 +173,7 @@ class Host:
         return driver.environment_of(parameters, **names, batch=2)
 
     def script(self, declared: Sequence[Step], **options: Any) -> bytes:
-        return compile_script(declared, marker=MARKER, **options)
+        return compile_script(declared, **options)
 
     def start(
         self,

@@ -1,5 +1,6 @@
 # shellcheck shell=sh disable=SC2086,SC2034,SC2154
-# Who is alive, and how to end them; part of the driver and of every host script.
+# Who is alive, and how to end them. In all of these files names begin with two underscores: the shell that reads
+# them becomes the one that runs the steps, and every other name is a step's.
 
 # Whether process $1, begun at tick $2 of boot $3, is there and is no zombie: a pid alone may be another's by now.
 __alive() {
@@ -10,9 +11,10 @@ __alive() {
   [ "$2" != Z ] && [ "$2" != X ] && [ "${21}" = "$1" ]
 } 2>/dev/null
 
-# Sets __found to the pids of session $1 begun at tick $2 or later and of what descends from them, without those in $3.
+# Sets __found to the pids of session $1 begun at tick $2 or later and of what descends from them, without those in $3
+# and without the follower and its tail.
 __members() {
-  __found=" "
+  __found=' '
   while __before=$__found; do
     for __f in /proc/[0-9]*/stat; do
       read -r __l <"$__f" || continue
@@ -20,8 +22,11 @@ __members() {
       case $3$__found in *" $__p "*) continue ;; esac
       set -- "$1" "$2" "$3" ${__l##*) }
       case $4 in Z | X) continue ;; esac
-      if [ "$7" = "$1" ]; then [ "${23}" -ge "$2" ] || continue
-      else case $__found in *" $5 "*) ;; *) continue ;; esac
+      case $__follower in "$__p" | "$5") continue ;; esac
+      if [ "$7" = "$1" ]; then
+        [ "${23}" -ge "$2" ] || continue
+      else
+        case $__found in *" $5 "*) ;; *) continue ;; esac
       fi
       __found="$__found$__p "
     done

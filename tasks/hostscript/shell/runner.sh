@@ -1,28 +1,72 @@
 # shellcheck shell=sh disable=SC2086,SC2154,SC2034
-# The runner: carries out the steps __s1, __s2, ... one after the other, each in a subshell, and writes what
-# happens to its standard output, the log. Its names begin with two underscores: all others are parameters.
+# Modes run and resume. The shell that reads this claims the run, hands its connection to a follower, and becomes the
+# runner: it carries out the steps __s1, __s2, ... one after the other, each in a subshell, and writes what happens to
+# the log. __env exports the parameters. $5 is the log offset from which to follow, $6 the step at which to resume.
 
-# One control line, as one write: what others write at the same time can't come between.
-__say() { printf '\n%s %s\n' "$__m" "$*"; }
-
-# Writes $1; on a full disk, after giving back what the driver kept in reserve.
-__write() {
-  printf %s "$1" && return
-  true >reserve
-  __say cause "$__i" disk_full "no space left in $__dir"
-  printf %s "$1"
+__run() {
+  __begin new 1 "$@"
 }
 
-# One run at a time under a work directory: the holder is the newest active.N, if it is alive.
+__resume() {
+  __begin gone "$6" "$@"
+}
+
+# Begins at step $2 if the run stands as $1; the mode's arguments follow.
+__begin() {
+  __was=$1 __i=$2
+  shift 2
+  __require tail sleep wc grep
+  __enter "$@"
+  __state
+  __claim "$@"
+  __say status "$__was" "$__bytes" "$__word"
+  # A background command gets no standard input of its own accord.
+  exec 3<&0
+  __follow "$5" <&3 3<&- &
+  __follower=$!
+  exec 3<&- </dev/null >>log 2>&1
+  echo "$__follower" >"f.$__a"
+  __env
+  __main
+}
+
+# Becomes the one runner of this attempt, or follows the one that is: any number of drivers may try.
+__claim() {
+  read -r __l </proc/self/stat
+  __l=${__l##*) }
+  while :; do
+    case "$__s $__word" in "$__was "*orphans*) __begun "$@" ;; "$__was "*) ;; *) __begun "$@" ;; esac
+    __make log
+    # Space that is given back when the disk is full, so that this can still be said.
+    printf '%4096s' '' 2>/dev/null >reserve || __end 69 fail disk_full "no space left in $__dir"
+    __ticks $__l
+    set -C
+    if __guard && { echo "$$ $__start $__boot $__users" >"go.$((__a + 1))"; } 2>/dev/null; then break; fi
+    set +C
+    sleep .1 2>/dev/null || sleep 1
+    __state
+  done
+  set +C
+  __a=$((__a + 1))
+  if [ -e cancel ] || [ -e "go.$((__a + 1))" ]; then exit 0; fi
+}
+
+# Sets __start and __boot, out of the fields of /proc/self/stat from the third on.
+__ticks() {
+  __start=${20}
+  read -r __boot </proc/sys/kernel/random/boot_id
+}
+
+# One run at a time under a work directory: the holder is the newest active.N, while it is alive and not finished.
 # A number is taken by creating its file; whoever then isn't the newest has lost. Needs noclobber.
 __guard() {
   while set -- ../../active.*; eval "__g=\${$#}"; do
     case $__g in *\*) __g=../../active.1000000000 ;; esac
     if [ -e "$__g" ]; then
       read -r __x __p __t __b <"$__g" || { sleep 1; read -r __x __p __t __b <"$__g"; }
-      if __alive "$__p" "$__t" "$__b"; then
-        [ "$__x" = "$__run" ] || __say busy "$__x"
-        exit 75
+      if [ ! -e "../$__x/finish" ] && __alive "$__p" "$__t" "$__b"; then
+        [ "$__x" = "$__run" ] && return 1
+        __end 75 busy "$__x"
       fi
     fi
     __n=../../active.$((${__g##*.} + 1))
@@ -33,6 +77,14 @@ __guard() {
   done
   __x=$*
   [ $# -lt 40 ] || rm -f ${__x% *}
+}
+
+# Writes $1; on a full disk, after giving back what the driver kept in reserve.
+__write() {
+  printf %s "$1" && return
+  true >reserve
+  __say cause "$__i" disk_full "no space left in $__dir"
+  printf %s "$1"
 }
 
 # In the background: ends a step that has had its time. $N is step N's limit in seconds. It ends after one
@@ -71,13 +123,14 @@ __watch() {
   __end_step
 }
 
-# Ends the step under way: its shell is the runner's other child, and what began before that isn't the step's.
+# Ends the step under way: its shell is the runner's child beside watchdog and follower, and what began before that
+# isn't the step's.
 __end_step() {
   __born=
   for __f in /proc/[0-9]*/stat; do
     read -r __l <"$__f" || continue
     set -- ${__l%% *} ${__l##*) }
-    [ "$3" = $$ ] && [ "$1" != "$__self" ] && __born=${21}
+    [ "$3" = $$ ] && [ "$1" != "$__self" ] && [ "$1" != "$__follower" ] && __born=${21}
   done 2>/dev/null
   [ -n "$__born" ] || return
   read -r __x __y </proc/uptime
@@ -104,18 +157,9 @@ __late() {
   __w=$!
 }
 
-# Arguments: attempt, first step, run.
+# The steps from __i on.
 __main() {
-  __a=$1 __i=$2 __run=$3 __dir=$PWD __said='' __code=0
-  read -r __l </proc/self/stat
-  set -- ${__l##*) }
-  __start=${20}
-  read -r __boot </proc/sys/kernel/random/boot_id
-  set -C
-  __guard
-  { echo "$$ $__start $__boot $__users" >"go.$__a"; } 2>/dev/null || exit
-  set +C
-  if [ -e cancel ] || [ -e "go.$((__a + 1))" ]; then exit; fi
+  __said='' __code=0
   read -r __u __x </proc/uptime
   __watch $__limits 2>/dev/null &
   __w=$!
@@ -144,4 +188,7 @@ $__m finish $__u $__code
   # After the line: whoever finds the file finds the line.
   echo "$__code" >finish
   kill "$__w" 2>/dev/null
+  # The end of this process ends the connection's input, and with it the follower, which may have something to deliver.
+  wait "$__follower"
+  exit 0
 }

@@ -12,7 +12,16 @@ from config.causes import Cause
 from tasks.hostscript import driver
 from tasks.hostscript.control import Busy, Finished, Refused, RunnerLost, Status, StepEnded, StepStarted
 from tasks.outcomes import Outcome, StepState
-from tests.support.hostscript import Host, folded, kill_group, kill_process, runner_pid, steps, wait_until
+from tests.support.hostscript import (
+    Host,
+    folded,
+    is_alive,
+    kill_group,
+    kill_process,
+    runner_pid,
+    steps,
+    wait_until,
+)
 
 GATED = (
     "echo one >>ledger; printf 'first '",
@@ -34,7 +43,7 @@ def test_work_goes_on_without_its_driver_and_is_followed_from_the_byte_that_was_
     declared = steps(*GATED)
     first = host.run(declared)
     first.wait_for(lambda _event: first.output == b"first begun")
-    first.kill()
+    first.cut()
     second = host.holding(6).start(
         driver.attach(host.where, offset=first.parser.offset), offset=first.parser.offset
     )
@@ -53,7 +62,7 @@ def test_a_worker_that_never_comes_back_loses_nothing(host: Host) -> None:
     declared = steps(*GATED)
     first = host.run(declared)
     first.wait_for(StepStarted)
-    first.kill()
+    first.cut()
     open_gate(host)
     wait_until(lambda: (host.directory / "finish").exists(), "the run to finish alone")
     again = host.run(declared)
@@ -66,10 +75,12 @@ def test_end_of_input_ends_the_driver_and_leaves_no_follower(host: Host) -> None
     first = host.run(steps(*GATED))
     first.wait_for(lambda event: isinstance(event, StepStarted) and event.index == 2)
     first.end_input()
-    assert first.process.wait(30) == 0
-    followers = [pid for pid in host.processes() if b"tail" in Path(f"/proc/{pid}/cmdline").read_bytes()]
-    assert followers == []
+    follower = int((host.directory / "f.1").read_text())
+    wait_until(lambda: not is_alive(follower), "the follower to end")
+    assert not [pid for pid in host.processes() if b"tail" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    assert is_alive(runner_pid(host))
     open_gate(host)
+    assert first.process.wait(30) == 0
 
 
 def test_every_offset_gives_the_rest_of_the_log(dash_host: Host) -> None:

@@ -20,14 +20,16 @@ from tests.support.hostscript import (
 STUBBORN = "trap '' TERM; echo up; while :; do sleep 0.1; done"
 
 
-def members(session: int) -> list[int]:
+def members(host: Host, session: int) -> list[int]:
+    """What runs in a session, beside the follower of the connection and its tail."""
+    follower = (host.directory / "f.1").read_text().strip()
     found = []
     for pid in all_processes():
         try:
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+            state, parent, _group, of = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()[:4]
         except OSError:
             continue
-        if fields[3] == str(session) and fields[0] != "Z":
+        if of == str(session) and state != "Z" and follower not in {parent, str(pid)}:
             found.append(pid)
     return found
 
@@ -39,7 +41,7 @@ def test_cancel_ends_the_work_and_confirms_it(host: Host) -> None:
     session = runner_pid(host)
     asked = host.holding(6).ask(driver.stop(host.holding(6).where))
     assert asked.only == Stopped(result="gone")
-    assert members(session) == []
+    assert members(host, session) == []
     followed.finish()
     result = folded(declared, followed).result()
     assert (result.outcome, result.cause) == (Outcome.CANCELLED, Cause.CANCELLED)
@@ -53,7 +55,7 @@ def test_a_step_that_ignores_term_is_killed_after_the_grace(host: Host) -> None:
     followed.wait_for(lambda _event: followed.output == b"up")
     session = runner_pid(host)
     assert host.ask(driver.stop(host.where, grace=1)).only == Stopped(result="gone")
-    assert members(session) == []
+    assert members(host, session) == []
 
 
 def test_a_step_gets_its_grace(host: Host) -> None:
@@ -88,7 +90,7 @@ def test_cancel_ends_what_a_killed_runner_left(host: Host) -> None:
     session = runner_pid(host)
     kill_process(session)
     assert host.ask(driver.stop(host.where, grace=1)).only == Stopped(result="gone")
-    assert members(session) == []
+    assert members(host, session) == []
     followed.wait_for(Finished)
 
 
@@ -130,7 +132,7 @@ def test_a_step_past_its_time_that_ignores_term_is_killed_and_keep_going_goes_on
 def test_times_are_kept_with_no_worker_connected(host: Host) -> None:
     driven = host.run(steps({"run": "sleep 307", "timeout": "1s"}))
     driven.wait_for(StepStarted)
-    driven.kill()
+    driven.cut()
     wait_until(lambda: (host.directory / "finish").exists(), "the watchdog")
     assert (host.directory / "finish").read_text() == "124\n"
 

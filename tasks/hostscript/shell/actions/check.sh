@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2154
+# shellcheck shell=sh disable=SC2154,SC2086
 # Repeats the command from $3 on until it holds: for $1 hundredths of a second, every $2 seconds. The command leaves in
 # __o what was wrong.
 __check() {
@@ -27,8 +27,10 @@ __http() {
     return 1
   fi
   __need wget || exit 1
-  __o=$(LC_ALL=C wget -S -T 10 -O /dev/null -- "$1" 2>&1)
-  case $__o in *HTTP/1.?\ "$2"*) return ;; esac
+  # BusyBox without its timeout option crashes on -T.
+  case $(wget --help 2>&1) in *BusyBox*) __x='' ;; *) __x='-T 10 -t 1' ;; esac
+  __o=$(LC_ALL=C wget -S $__x -O /dev/null -- "$1" 2>&1)
+  case $__o in *HTTP/1.?\ "$2"*) return 0 ;; esac
   __o=$(printf '%s\n' "$__o" | grep -v '^$' | tail -n 1)
   return 1
 }

@@ -38,7 +38,8 @@ __curl() {
 
 __wget() {
   case $(wget --help 2>&1) in
-    *BusyBox*) __o=$(wget -q -T 30 -O "$__t" -- "$1" 2>&1) ;;
+    # BusyBox without its timeout option crashes on -T.
+    *BusyBox*) __o=$(wget -q -O "$__t" -- "$1" 2>&1) ;;
     *) __o=$(printf '%s\n' "$1" | LC_ALL=C wget -nv -T 30 -t 1 -O "$__t" -i - 2>&1) ;;
   esac
   __c=$?
