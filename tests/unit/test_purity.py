@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PURE_TASKS = ("batches", "outcomes", "plan", "planning", "actions", "hostscript", "gates")
+PURE_TASKS = ("batches", "outcomes", "plan", "planning", "actions", "hostscript", "gates", "waiting")
 READS_THE_ENVIRONMENT = {ROOT / "config" / "settings.py"}
 IMPURE_MODULES = {"time", "random", "secrets", "uuid", "platform", "getpass"}
 IMPURE_CALLS = {
