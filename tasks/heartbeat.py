@@ -47,6 +47,8 @@ class Beat:
         interval = int(self.settings.sweep_interval * 1000)
         if self.writer.redis.set(keys.SWEEP, self.name, nx=True, px=interval):
             self.sweep()
+            self.presence.forget_dead()
+            self.writer.forget_expired()
 
     def leave(self) -> None:
         """Say that this process is going."""

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from redis import Redis
 
 ALIVE_SECONDS = 15.0
+FORGOTTEN_SECONDS = 86_400.0
 
 
 class Presence:
@@ -25,6 +26,13 @@ class Presence:
     def leave(self, *, name: str, pool: str) -> None:
         """Say that it is going."""
         self._redis.hdel(keys.WORKERS, f"{pool} {name}")
+
+    def forget_dead(self) -> None:
+        """Forget workers that died without a goodbye a day ago."""
+        oldest = self._now() - FORGOTTEN_SECONDS
+        for name, raw in self._redis.hgetall(keys.WORKERS).items():
+            if WorkerView.model_validate_json(raw).seen < oldest:
+                self._redis.hdel(keys.WORKERS, name)
 
     def live(self) -> list[WorkerView]:
         """Workers seen within ``ALIVE_SECONDS``, by pool and name."""

@@ -225,6 +225,11 @@ class RecordWriter:
         """Note that the messages of these hosts go out once more."""
         self._scripts.call("sent_again", [keys.run(run_id), keys.events(run_id)], [" ".join(hosts)])
 
+    def forget_expired(self) -> None:
+        """Take runs out of the list of runs whose records have long expired."""
+        seconds, _ = self.redis.time()
+        self.redis.zremrangebyscore(keys.RUNS, 0, (seconds - 2 * self._ttl_seconds) * 1000)
+
     def end_run(self, run_id: str, *, seen: int, state: RunState, reason: str) -> bool:
         """End the run if it still stands at batch ``seen``; True for the one caller that did."""
         names = [keys.run(run_id), keys.events(run_id), keys.ACTIVE, keys.hosts(run_id)]

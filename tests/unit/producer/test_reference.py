@@ -7,6 +7,7 @@ from config.causes import Cause
 from tasks.outcomes import Outcome
 from tasks.record import keys
 from tests.support import reference
+from tests.support.plans import target
 
 CODES = {0, 1, 2, 3, 4, 130, 141}
 
@@ -41,10 +42,14 @@ def test_every_key_of_the_record_has_its_row() -> None:
         keys.events("{id}"),
         keys.log("{id}", "{host}"),
         keys.log_tail("{id}", "{host}"),
-        keys.lease("{id}", "deployment", "{machine}"),
-        keys.lease("{id}", "verification", "{machine}"),
     }
-    assert constants | made <= rows
+    machine = target("web-1")
+    of_machine = {
+        keys.lease("{id}", "deployment", machine).replace(keys.identity(machine), "{machine}"),
+        keys.lease("{id}", "verification", machine).replace(machine.name, "{host}"),
+        keys.waiting(machine).replace(keys.identity(machine), "{machine}"),
+    }
+    assert constants | made | of_machine <= rows
     own = {name for name, value in vars(keys).items() if inspect.isfunction(value)}
-    known = {"run", "hosts", "status", "results", "events", "log", "log_tail", "lease"}
+    known = {"run", "hosts", "status", "results", "events", "log", "log_tail", "lease", "waiting"}
     assert own == known | {"identity", "proxy_identity"}, "a new key wants a row, and a line here"
