@@ -18,7 +18,7 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
         "broker_url": settings.redis_url,
         "broker_transport": "workers.broker:Transport",
         # Blocking SSH sessions wait in threads, and kombu restores a crashed worker's messages there.
-        "worker_pool": "threads",
+        "worker_pool": "workers.threads:HostThreads",
         "worker_concurrency": settings.concurrency,
         # With late acks any blip of the connection runs a task a second time beside the first.
         "task_acks_late": False,

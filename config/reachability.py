@@ -12,6 +12,9 @@ PACKAGES_NOTE = (
     "Hosts that fetch packages must also reach the servers in the URLs of their applications' fetch actions; "
     "a fleet doesn't say which those are."
 )
+REDIS_NOTE = (
+    "Machines where people run longshore or Flower must reach Redis too; a fleet doesn't say which those are."
+)
 
 
 class Endpoint(Value):

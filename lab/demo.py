@@ -87,8 +87,8 @@ class Demo:
             "Everything stays up until Ctrl-C. In another terminal:",
             "",
             f"    . {shlex.quote(str(self.directory / 'env'))}",
-            f"    {shlex.join(_LONGSHORE)} runs",
-            f"    {shlex.join(_LONGSHORE)} deploy {shlex.quote(report['application'])} --to web"
+            "    longshore runs",
+            f"    longshore deploy {shlex.quote(report['application'])} --to web"
             f" --set version={version} --set checksum={checksum}",
             "",
         )
@@ -160,6 +160,8 @@ class Demo:
         names = ("LONGSHORE_REDIS_URL", "LONGSHORE_RECORD_URL", "LONGSHORE_FLEET", "LONGSHORE_FLOWER_URL")
         path.write_text(
             "".join(f"export {name}={shlex.quote(self._environment[name])}\n" for name in names)
+            # Not resolved: a virtual environment's python is a link to another's.
+            + f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"\n'
             + f"cd {shlex.quote(str(_REPOSITORY))}\n"
         )
 

@@ -17,6 +17,7 @@ Segment = Literal["public", "private"]
 Role = Literal["worker", "gateway", "proxy", "host", "service"]
 
 _PREFIX: Final[dict[Segment, str]] = {"public": "198.51.100", "private": "10.77.0"}
+_PREFIX_V6: Final[dict[Segment, str]] = {"public": "2001:db8:198:51", "private": "fd00:10:77"}
 _LARGEST = 100
 
 
@@ -37,6 +38,14 @@ class Node:
     def address(self) -> str:
         """Its address: the public one of those that have two."""
         return self.legs.get("public") or self.legs["private"]
+
+    @property
+    def legs_v6(self) -> dict[Segment, str]:
+        """Its IPv6 addresses, which are routed nowhere: each segment is on its own."""
+        return {
+            segment: f"{_PREFIX_V6[segment]}::{address.rpartition('.')[2]}"
+            for segment, address in self.legs.items()
+        }
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -108,11 +108,18 @@ class Topology:
         return f"{self.prefix}-{node}"
 
     def run(
-        self, node: str, argv: Sequence[str], *, stdin: str | None = None, timeout: float = 60.0
+        self,
+        node: str,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        stdin: str | None = None,
+        timeout: float = 60.0,
     ) -> subprocess.CompletedProcess[str]:
         """Run a command on a machine and wait for its end; a failure is the caller's to judge."""
         return subprocess.run(
             inside(self.namespace(node), argv),
+            env=env,
             input=stdin,
             capture_output=True,
             text=True,
@@ -199,6 +206,9 @@ class Topology:
         yield "link set lo up"
         for segment, address in node.legs.items():
             yield f"address add {address}/24 dev {segment}"
+            if has_ipv6():
+                # Without nodad the address could not be used for the first second or two.
+                yield f"address add {node.legs_v6[segment]}/64 dev {segment} nodad"
             yield f"link set {segment} up"
         # Whoever stands outside asks the gateway for the way in, and is met with silence there.
         if node.role not in {"gateway", "proxy"}:
@@ -244,6 +254,12 @@ class Topology:
         assert process.stdout is not None  # noqa: S101 - stdout=PIPE above
         if not process.stdout.readline():
             raise NamespaceError("the package server ended before it listened")
+
+
+def has_ipv6() -> bool:
+    """Whether this machine's kernel gives new namespaces IPv6."""
+    setting = Path("/proc/sys/net/ipv6/conf/default/disable_ipv6")
+    return setting.exists() and setting.read_text().strip() == "0"
 
 
 def _kernel_settings(node: Node) -> str:

@@ -78,6 +78,14 @@ def send_hosts(
     outbox.hosts(run_id, plan.kind, targets.values(), title=plan.title, batch=position)
 
 
+def send_waiting(run_id: str, host: str, reader: RecordReader, outbox: Outbox) -> None:
+    """Send the message of a host whose machine has just become free."""
+    plan = reader.plan(run_id, with_hosts=False)
+    batch = next((index for index, names in enumerate(plan.batches) if host in names), None) if plan else None
+    if plan is not None and batch is not None:
+        send_hosts(run_id, batch, [host], plan, reader, outbox)
+
+
 def _verified(run_id: str, standing: Standing, reader: RecordReader, writer: RecordWriter) -> bool:
     """Whether the verification that this run waits for, if any, has ended; its failures are written."""
     if standing.verification is None or standing.batch >= 0 or standing.cancelled_by:

@@ -8,7 +8,7 @@ from config.targets import HostTarget
 
 if TYPE_CHECKING:
     from celery import Celery
-    from kombu import Producer
+    from kombu.messaging import Producer
 
 ADVANCE = "longshore.advance"
 MESSAGES_AT_ONCE = 64

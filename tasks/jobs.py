@@ -125,7 +125,7 @@ class Jobs:
             plan=plan,
             marker=marker,
             steps=steps,
-            script=compile_script(steps, marker=marker, parameters=(*plan.parameters, *plan.secrets)),
+            script=compile_script(steps, parameters=(*plan.parameters, *plan.secrets)),
             batch_of={name: index + 1 for index, names in enumerate(plan.batches) for name in names},
         )
 

@@ -1,6 +1,8 @@
 """From a fleet, an application and what was asked for to a plan: pure, and all checks before sending."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol, TypeVar
 
 from config.application import Application
 from config.application_checks import malformed, template_fields
@@ -24,6 +26,11 @@ __all__ = [
 ]
 
 _MOST_SHOWN = 5
+_Found = TypeVar("_Found")
+
+
+class _Check(Protocol):
+    def __call__(self, function: Callable[..., _Found], *arguments: Any) -> _Found | None: ...
 
 
 def plan_verification(fleet: Fleet, targets: Sequence[str]) -> Plan:
@@ -60,12 +67,9 @@ def plan_deployment(
     Raises:
         BadInputError: something is missing, unknown or doesn't fit; names everything of its kind.
     """
-    names = _some_hosts(fleet, targets)
-    router = Router(fleet)
-    _one_cluster(router, names)
-    parameters, secrets = parameters_for(application, given)
-    _fields_fill_in(application, parameters)
-    hosts = _resolved(router, names)
+    with _together() as check:
+        names, hosts = check(_hosts_of_one_cluster, fleet, targets) or ((), {})
+        parameters, secrets = check(_filled_in, application, given) or ({}, {})
     # As in plan_verification: nothing here that wasn't validated already.
     return Plan.model_construct(
         kind="deployment",
@@ -76,6 +80,40 @@ def plan_deployment(
         hosts=hosts,
         max_failed=application.rollout.max_failed,
     )
+
+
+@contextmanager
+def _together() -> Iterator[_Check]:
+    """Run several checks, and tell what all of them found wrong at once."""
+    problems: list[str] = []
+
+    def check(function: Callable[..., _Found], *arguments: Any) -> _Found | None:
+        try:
+            return function(*arguments)
+        except BadInputError as error:
+            problems.append(str(error))
+            return None
+
+    yield check
+    if problems:
+        raise BadInputError("\n".join(problems))
+
+
+def _hosts_of_one_cluster(
+    fleet: Fleet, targets: Sequence[str]
+) -> tuple[tuple[str, ...], dict[str, HostTarget]]:
+    names = _some_hosts(fleet, targets)
+    router = Router(fleet)
+    _one_cluster(router, names)
+    return names, _resolved(router, names)
+
+
+def _filled_in(
+    application: Application, given: Mapping[str, str]
+) -> tuple[dict[str, str], dict[str, SecretReference]]:
+    parameters, secrets = parameters_for(application, given)
+    _fields_fill_in(application, parameters)
+    return parameters, secrets
 
 
 def parameters_for(

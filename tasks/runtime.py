@@ -12,7 +12,7 @@ import redis
 
 from config.causes import Cause
 from config.settings import Settings, load_settings
-from tasks.advancing import Gatekeeper
+from tasks.advancing import Gatekeeper, send_waiting
 from tasks.dispatch import Dispatcher
 from tasks.heartbeat import Beat, Heartbeat
 from tasks.holdings import Held, Holdings
@@ -22,7 +22,7 @@ from tasks.record.claims import NotClaimed
 from tasks.record.connection import connect
 from tasks.record.presence import Presence
 from tasks.record.reading import RecordReader
-from tasks.record.store import STALE, RecordWriter
+from tasks.record.store import Freed, RecordWriter
 from tasks.sweeping import Sweeper
 from workers.app import app
 from workers.queues import BrokerQueues
@@ -91,21 +91,28 @@ class Runtime:
             job = self._jobs.job(held)
             result = _result_of(job)
             result = result.model_copy(update={"seconds": round(time.monotonic() - started, 3)})
-            left = self._record(held, job, result)
-        if left == STALE:
+            freed = self._record(held, job, result)
+        if freed is None:
             log.warning("%s of run %s: another worker has the host; nothing was written", host, run_id)
-        if left == 0:
+        else:
+            self._go_on(run_id, freed, self._outbox(parent))
+
+    def _go_on(self, run_id: str, freed: Freed, outbox: Dispatcher) -> None:
+        """Send what a host's end sets in motion: the gate, and whoever waited for the machine."""
+        if freed.left == 0:
             standing = self._writer.standing(run_id)
             if standing is not None:
-                self._outbox(parent).gate(run_id, title=standing.title, pools=standing.pools)
+                outbox.gate(run_id, title=standing.title, pools=standing.pools)
+        if freed.waiting_run:
+            send_waiting(freed.waiting_run, freed.waiting_host, self._reader, outbox)
 
-    def _record(self, held: Held, job: HostJob, result: HostResult) -> int:
+    def _record(self, held: Held, job: HostJob, result: HostResult) -> Freed | None:
         """Write an outcome; while Redis is away, hold it and try again."""
         printed, pins = job.rest_of_log(), pins_of(held.claim, result)
 
-        def write() -> int:
+        def write() -> Freed | None:
             if held.lost.is_set():
-                return STALE
+                return None
             return self._writer.finish(held.claim, result, log=printed, pins=pins)
 
         return _until_reachable(write)
@@ -135,7 +142,7 @@ def _result_of(job: HostJob) -> HostResult:
         )
 
 
-def _until_reachable(write: "Callable[[], int]") -> int:
+def _until_reachable(write: "Callable[[], Freed | None]") -> Freed | None:
     deadline = time.monotonic() + OUTCOME_KEPT_SECONDS
     while True:
         try:

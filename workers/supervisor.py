@@ -18,15 +18,14 @@ SLOW_RESTART_SECONDS = 5.0
 def worker_command(pools: Sequence[str], *, concurrency: int | None, name: str) -> list[str]:
     """The command line of one worker process."""
     queues = ",".join(queue_name(pool) for pool in pools)
-    command = [sys.executable, "-m", "celery", "-A", "workers.app", "worker", "-Q", queues]
-    command += ["-n", name, "--without-gossip", "--without-mingle", "--loglevel", "INFO"]
+    command = [sys.executable, "-m", "workers.process", "--queues", queues, "--name", name]
     return command + (["--concurrency", str(concurrency)] if concurrency else [])
 
 
 def run_workers(pools: Sequence[str], concurrency: int | None = None, processes: int = 1) -> int:
     """Run worker processes until asked to end; return the exit code.
 
-    TERM and INT are passed on, and the processes hand their hosts over; a second one ends them at once.
+    The first TERM or INT lets the processes bring their hosts to an end; a second one ends them at once.
     """
     names = [f"{'+'.join(pools)}-{os.getpid()}-{index}@%h" for index in range(processes)]
     commands = [worker_command(pools, concurrency=concurrency, name=name) for name in names]

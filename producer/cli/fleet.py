@@ -12,7 +12,7 @@ from config.importing.ansible import import_ansible
 from config.importing.imported import Imported, render_fleet
 from config.importing.openssh import import_openssh
 from config.loading import load_fleet
-from config.reachability import PACKAGES_NOTE, reachability
+from config.reachability import PACKAGES_NOTE, REDIS_NOTE, reachability
 from config.settings import load_settings
 from producer.cli.options import DEFAULT_FLEET, fleet_option, json_option, required_fleet_file
 from producer.cli.output import note, print_json, show
@@ -101,4 +101,4 @@ def ports(fleet: str | None, *, as_json: bool) -> None:
         return
     show(ports_table(rows))
     click.echo("\n" + "\n".join(machine.text for machine in rules), nl=False)
-    note(f"\n{PACKAGES_NOTE}")
+    note(f"\n{PACKAGES_NOTE}\n{REDIS_NOTE}")

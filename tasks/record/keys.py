@@ -46,9 +46,16 @@ def log_tail(run_id: str, host: str) -> str:
     return f"{log(run_id, host)}:tail"
 
 
-def lease(run_id: str, kind: str, identity: str) -> str:
-    """Hash: who may drive the machine now. Verifications exclude nobody but their own copies."""
-    return f"lease:{identity}" if kind == "deployment" else f"lease:{run_id}:{identity}"
+def lease(run_id: str, kind: str, target: HostTarget) -> str:
+    """Hash: who may drive the machine now. A verification excludes nobody but its own copies."""
+    if kind == "deployment":
+        return f"lease:{identity(target)}"
+    return f"lease:{run_id}:{target.name}"
+
+
+def waiting(target: HostTarget) -> str:
+    """Sorted set: runs and their hosts that wait for the machine's lease, the first that came first."""
+    return f"waiting:{identity(target)}"
 
 
 def identity(target: HostTarget) -> str:

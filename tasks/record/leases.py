@@ -25,7 +25,7 @@ def expired(
     """
     pipeline = redis.pipeline(transaction=False)
     for name in running:
-        pipeline.hmget(keys.lease(run_id, kind, keys.identity(targets[name])), ["token", "until"])
+        pipeline.hmget(keys.lease(run_id, kind, targets[name]), ["token", "until"])
     now = _now_ms(redis)
     return [
         name

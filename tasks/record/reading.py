@@ -197,7 +197,7 @@ class RecordReader:
         names = [host.name for host in hosts if host.phase == "sent"][:_LEASES_READ]
         with self.redis.pipeline(transaction=False) as pipeline:
             for name in names:
-                pipeline.hget(keys.lease(run_id, plan.kind, keys.identity(plan.hosts[name])), "run")
+                pipeline.hget(keys.lease(run_id, plan.kind, plan.hosts[name]), "run")
             owners = [as_text(owner) for owner in pipeline.execute()]
         return {name: owner for name, owner in zip(names, owners, strict=True) if owner and owner != run_id}
 

@@ -15,7 +15,6 @@ from tasks.record.scripts import Scripts
 if TYPE_CHECKING:
     from redis import Redis
 
-STALE = -1
 _STANDING = ["title", "kind", "pools", "state", "batch", "left", "failed"]
 _STANDING += ["cancelled_by", "verification", "waiting_run"]
 
@@ -33,6 +32,21 @@ class LogPart:
     head: bytes = b""
     tail: bytes = b""
     cut: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Freed:
+    """What follows from a host's end.
+
+    Attributes:
+        left: hosts of its batch that haven't ended.
+        waiting_run: the run that waited longest for the machine; empty when none did.
+        waiting_host: that run's name for it.
+    """
+
+    left: int
+    waiting_run: str = ""
+    waiting_host: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,7 +158,7 @@ class RecordWriter:
             return NotClaimed(reason="over", detail="unknown host or run")
         target = HostTarget.model_validate_json(raw)
         names = [keys.run(run_id), keys.status(run_id), keys.events(run_id)]
-        names += [keys.lease(run_id, kind, keys.identity(target)), keys.SERVER]
+        names += [keys.lease(run_id, kind, target), keys.SERVER, keys.waiting(target)]
         answer = self._scripts.call("claim", names, [run_id, host, worker, int(lease_seconds * 1000)])
         if answer[0] != b"claimed":
             return NotClaimed(reason=answer[0].decode(), detail=answer[1].decode())
@@ -178,7 +192,9 @@ class RecordWriter:
         arguments = [claim.host, str(claim.token), steps, log.head, log.tail, log.cut]
         return bool(self._scripts.call("report", names, arguments))
 
-    def finish(self, claim: Claim, result: HostResult, *, log: LogPart, pins: Mapping[str, str]) -> int:
+    def finish(
+        self, claim: Claim, result: HostResult, *, log: LogPart, pins: Mapping[str, str]
+    ) -> Freed | None:
         """Write a host's outcome and free its lease.
 
         Args:
@@ -188,17 +204,22 @@ class RecordWriter:
             pins: machine identity to host key, where none is pinned yet.
 
         Returns:
-            Hosts of the batch that are left, or ``STALE`` when the claim no longer holds.
+            What follows from it; None when the claim no longer holds, and nothing was written.
         """
         run_id = claim.run_id
         verified = claim.kind == "verification" and result.outcome is Outcome.OK
         names = [keys.run(run_id), keys.status(run_id), keys.results(run_id), keys.events(run_id)]
         names += [_lease(claim), keys.log(run_id, claim.host), keys.VERIFIED, keys.PINS]
+        names.append(keys.waiting(claim.target))
         arguments = [claim.host, str(claim.token), result.outcome.value, _json(result)]
         arguments += [log.head, log.tail, log.cut, keys.identity(claim.target) if verified else ""]  # type: ignore[list-item] # bytes go as they are
         for identity, key in pins.items():
             arguments += [identity, key]
-        return int(self._scripts.call("finish", names, arguments))
+        left, *waiting = self._scripts.call("finish", names, arguments)
+        if left < 0:
+            return None
+        run, _, host = waiting[0].decode().partition(" ") if waiting else ("", "", "")
+        return Freed(left=left, waiting_run=run, waiting_host=host)
 
     def sent_again(self, run_id: str, hosts: Sequence[str]) -> None:
         """Note that the messages of these hosts go out once more."""
@@ -250,7 +271,7 @@ def as_text(value: bytes | str | None) -> str | None:
 
 
 def _lease(claim: Claim) -> str:
-    return keys.lease(claim.run_id, claim.kind, keys.identity(claim.target))
+    return keys.lease(claim.run_id, claim.kind, claim.target)
 
 
 def _json(result: HostResult) -> str:

@@ -26,6 +26,10 @@ SHELLS = ("dash", "bash", "busybox")
 PATIENCE = 60.0
 
 
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
 def require(tool: str) -> str:
     """Path of a tool; without it the test is skipped, in CI it fails."""
     path = shutil.which(tool)
@@ -180,12 +184,12 @@ class Host:
         invocation: driver.Invocation,
         *,
         extra: bytes = b"",
-        shell: Sequence[str] = ("sh",),
+        login: str = "sh",
         offset: int = 0,
         **popen: Any,
     ) -> Driver:
         process = subprocess.Popen(
-            [*shell, "-c", invocation.command],
+            [login, "-c", invocation.command],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -247,7 +251,7 @@ def folded(declared: Sequence[Step], *drivers: Driver) -> Progress:
 
 
 def all_processes() -> list[int]:
-    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
 
 
 def command_lines() -> bytes:

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,16 +49,17 @@ class Site:
 
     def start_worker(self, *pools: str, concurrency: int = 8, wrapper: tuple[str, ...] = ()) -> int:
         """Start one worker process, wait until it lives, and return its index in ``workers``."""
-        index = len(self.workers)
-        name = f"w{index}@test"
-        log = (self.folder / f"worker-{index}.log").open("wb")
-        command = [*wrapper, *worker_command(pools, concurrency=concurrency, name=name)]
-        self.workers.append(
-            subprocess.Popen(command, env=self.environment, cwd=_ROOT, stdout=log, stderr=log)
-        )
-        log.close()
+        name = f"w{len(self.workers)}@test"
+        self.start([*wrapper, *worker_command(pools, concurrency=concurrency, name=name)], name=name)
+        return len(self.workers) - 1
+
+    def start(self, command: Sequence[str], *, name: str) -> subprocess.Popen[bytes]:
+        """Start a worker by a command of one's own, and wait until ``name`` lives."""
+        with (self.folder / f"worker-{len(self.workers)}.log").open("wb") as log:
+            worker = subprocess.Popen(command, env=self.environment, cwd=_ROOT, stdout=log, stderr=log)
+        self.workers.append(worker)
         self.wait_for(lambda: name in {worker.name for worker in Presence(self.record).live()}, name)
-        return index
+        return worker
 
     def end_worker(self, index: int, *, number: int = signal.SIGTERM) -> None:
         """Send a signal to one worker and wait for its end."""

@@ -27,7 +27,7 @@ __require() {
   for __f do command -v "$__f" >/dev/null || __end 69 fail tool_missing "$__f"; done
 }
 
-__place() {
+__locate() {
   __run=$2
   case $__work in /*) ;; *) __work=$HOME/$__work ;; esac
   __dir=$__work/runs/$__run
@@ -35,7 +35,7 @@ __place() {
 
 # Into the run directory, as the one who holds this token: a larger one that is there already refuses it.
 __enter() {
-  __place "$@"
+  __locate "$@"
   __require mkdir
   # The steps keep the login's umask; mode 0700 of the folder is what guards all that is in it.
   [ -d "$__dir" ] || mkdir -m 700 "$__dir" 2>/dev/null || __f=$(umask 077; LC_ALL=C mkdir -p "$__dir" 2>&1) || __unwritable "$__f"

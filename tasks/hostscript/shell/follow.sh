@@ -20,14 +20,14 @@ __begun() {
 }
 
 __attach() {
-  __require tail wc grep
+  __require tail wc
   __enter "$@"
   __state
   __begun "$@"
 }
 
 __probe() {
-  __place "$@"
+  __locate "$@"
   [ -d "$__dir" ] || __end 0 status new 0
   cd "$__dir" 2>/dev/null || __unwritable "cannot enter $__dir"
   __state

@@ -12,7 +12,7 @@ __alive() {
 } 2>/dev/null
 
 # Sets __found to the pids of session $1 begun at tick $2 or later and of what descends from them, without those in $3
-# and without the follower and its tail.
+# and without those in __aside and their children.
 __members() {
   __found=' '
   while __before=$__found; do
@@ -22,7 +22,7 @@ __members() {
       case $3$__found in *" $__p "*) continue ;; esac
       set -- "$1" "$2" "$3" ${__l##*) }
       case $4 in Z | X) continue ;; esac
-      case $__follower in "$__p" | "$5") continue ;; esac
+      case " $__aside " in *" $__p "* | *" $5 "*) continue ;; esac
       if [ "$7" = "$1" ]; then
         [ "${23}" -ge "$2" ] || continue
       else

@@ -1,7 +1,8 @@
 # shellcheck shell=sh disable=SC2086,SC2154,SC2034
 # Modes run and resume. The shell that reads this claims the run, hands its connection to a follower, and becomes the
 # runner: it carries out the steps __s1, __s2, ... one after the other, each in a subshell, and writes what happens to
-# the log. __env exports the parameters. $5 is the log offset from which to follow, $6 the step at which to resume.
+# the log. $5 is the log offset from which to follow, $6 the step at which to resume. __env exports the parameters;
+# __aside is the follower.
 
 __run() {
   __begin new 1 "$@"
@@ -15,7 +16,7 @@ __resume() {
 __begin() {
   __was=$1 __i=$2
   shift 2
-  __require tail sleep wc grep
+  __require tail sleep wc
   __enter "$@"
   __state
   __claim "$@"
@@ -23,9 +24,8 @@ __begin() {
   # A background command gets no standard input of its own accord.
   exec 3<&0
   __follow "$5" <&3 3<&- &
-  __follower=$!
+  __aside=$!
   exec 3<&- </dev/null >>log 2>&1
-  echo "$__follower" >"f.$__a"
   __env
   __main
 }
@@ -123,6 +123,12 @@ __watch() {
   __end_step
 }
 
+__start_watch() {
+  __watch $__limits 2>/dev/null &
+  __w=$!
+  echo "$__aside $__w" >"f.$__a"
+}
+
 # Ends the step under way: its shell is the runner's child beside watchdog and follower, and what began before that
 # isn't the step's.
 __end_step() {
@@ -130,7 +136,7 @@ __end_step() {
   for __f in /proc/[0-9]*/stat; do
     read -r __l <"$__f" || continue
     set -- ${__l%% *} ${__l##*) }
-    [ "$3" = $$ ] && [ "$1" != "$__self" ] && [ "$1" != "$__follower" ] && __born=${21}
+    [ "$3" = $$ ] && [ "$1" != "$__self" ] && [ "$1" != "$__aside" ] && __born=${21}
   done 2>/dev/null
   [ -n "$__born" ] || return
   read -r __x __y </proc/uptime
@@ -153,16 +159,14 @@ __late() {
   wait "$__w"
   read -r __u __x </proc/uptime
   __c=124 __r=' timeout'
-  __watch $__limits 2>/dev/null &
-  __w=$!
+  __start_watch
 }
 
 # The steps from __i on.
 __main() {
   __said='' __code=0
   read -r __u __x </proc/uptime
-  __watch $__limits 2>/dev/null &
-  __w=$!
+  __start_watch
   while [ "$__i" -le "$__count" ]; do
     # The end of one step and the start of the next are one write: half the packets on their way to the worker.
     __write "$__said
@@ -189,6 +193,6 @@ $__m finish $__u $__code
   echo "$__code" >finish
   kill "$__w" 2>/dev/null
   # The end of this process ends the connection's input, and with it the follower, which may have something to deliver.
-  wait "$__follower"
+  wait "$__aside"
   exit 0
 }

@@ -6,7 +6,7 @@ __left() {
 }
 
 __stop() {
-  __require sleep grep wc
+  __require sleep wc
   __enter "$@"
   # The runner's own claim: once it is taken, this run never begins.
   set -C
@@ -18,7 +18,8 @@ __stop() {
   [ "$__s" = cancelled ] && __end 0 stopped never
   [ "$__s" = finished ] && __end 0 stopped finished
   read -r __u __x </proc/uptime
-  __t=$((${__u%.*} + $5)) __k=
+  # The follower stays: it has the end to tell. The watchdog goes.
+  __t=$((${__u%.*} + $5)) __k='' __aside=$__follower
   while __left; [ "$__found" != ' ' ]; do
     read -r __u __x </proc/uptime
     [ "${__u%.*}" -ge $((__t + 10)) ] && __end 77 stopped "alive$__found"

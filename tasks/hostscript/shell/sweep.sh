@@ -2,7 +2,7 @@
 # Mode sweep: removes the directories of runs that finished more than $5 days ago; one that has no finish is evidence,
 # and stays.
 __sweep() {
-  __place "$@"
+  __locate "$@"
   __require find rm
   __n=0
   cd "$__work/runs" 2>/dev/null || __end 0 swept 0

@@ -1,5 +1,5 @@
 -- Takes a host for one worker: its lease, and a fencing token newer than any before.
--- KEYS: run, status, events, lease, server
+-- KEYS: run, status, events, lease, server, who waits for the lease
 -- ARGV: run id, host, worker, lease in ms
 -- Returns {'claimed', token, times claimed before, who cancels the run} or {reason, detail}:
 --   over: the host or its run is done; held: a live worker has it; busy: another run has the host.
@@ -17,6 +17,8 @@ local lease = redis.call('HMGET', KEYS[4], 'run', 'host', 'until', 'worker', 'cl
 local again = 0
 if lease[1] then
   if lease[1] ~= ARGV[1] or lease[2] ~= ARGV[2] then
+    local time = redis.call('TIME')
+    redis.call('ZADD', KEYS[6], 'NX', time[1] * 1000000 + time[2], ARGV[1] .. ' ' .. ARGV[2])
     return {'busy', lease[1] .. ' ' .. lease[2]}
   end
   if tonumber(lease[3]) > now then

@@ -13,7 +13,7 @@ import pytest
 
 from config.causes import Cause
 from tasks.outcomes import HostResult, Outcome
-from tests.support.hostscript import Host, command_lines, make_host, require
+from tests.support.hostscript import Host, command_lines, make_host, names, require
 
 pytestmark = pytest.mark.integration
 CONTENT = os.urandom(200_000)
@@ -81,7 +81,7 @@ def test_a_package_is_pulled_once_and_put_in_place(host: Host, server: Threading
     assert (host.home / "opt/app.tgz").read_bytes() == CONTENT
     assert fetched(host.of_run("run-2"), url).outcome is Outcome.OK
     assert server.seen == ["/app.tgz"]  # type: ignore[attr-defined]
-    assert os.listdir(host.home / "opt") == ["app.tgz"]
+    assert names(host.home / "opt") == ["app.tgz"]
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_what_goes_wrong_has_its_cause(
     result = fetched(host, f"http://127.0.0.1:{server.server_port}{path}", sha256="0" * 64)
     assert (result.outcome, result.cause) == (Outcome.FAILED, cause)
     assert said in result.message
-    assert os.listdir(host.home / "opt") == []
+    assert names(host.home / "opt") == []
 
 
 def test_a_name_that_does_not_resolve_is_dns(host: Host) -> None:
@@ -108,7 +108,7 @@ def test_a_port_where_nothing_listens_is_refused(host: Host) -> None:
 def test_a_transfer_that_breaks_off_puts_nothing_in_place(host: Host, server: ThreadingHTTPServer) -> None:
     result = fetched(host, f"http://127.0.0.1:{server.server_port}/short")
     assert result.outcome is Outcome.FAILED
-    assert os.listdir(host.home / "opt") == []
+    assert names(host.home / "opt") == []
 
 
 def test_checks_over_http_and_tcp_come_true(host: Host, server: ThreadingHTTPServer) -> None:
@@ -161,7 +161,7 @@ def test_a_secret_in_a_url_stands_in_no_argument_of_curl(tmp_path: Path) -> None
             secrets=("token",),
             render=lambda text, values: text.replace("{{ token }}", values["token"]),
         )
-        driven = made.run(declared, token="t0p-s3cr3t")
+        driven = made.run(declared, **{"token": "t0p-s3cr3t"})
         connection, _ = silent.accept()
         assert b"t0p-s3cr3t" in connection.recv(4096)
         assert b"t0p-s3cr3t" not in command_lines()

@@ -67,7 +67,7 @@ def sweeper(reader: RecordReader, writer: RecordWriter, outbox: Posted) -> Sweep
 def _end(writer: RecordWriter, run_id: str, host: str, result: HostResult, kind: str = "deployment") -> None:
     claim = writer.claim(run_id, kind, host, worker="w1", lease_seconds=30)
     assert isinstance(claim, Claim)
-    assert writer.finish(claim, result, log=LogPart(), pins={}) >= 0
+    assert writer.finish(claim, result, log=LogPart(), pins={})
 
 
 def test_a_rollout_goes_batch_by_batch_to_its_end(
@@ -225,7 +225,7 @@ def test_the_host_of_a_lost_worker_is_sent_again_when_its_lease_is_over(
 
     sweeper.sweep()
     assert outbox.hosts_sent == []
-    redis_client.hset(keys.lease("r1", "deployment", keys.identity(target("web-1"))), "until", "0")
+    redis_client.hset(keys.lease("r1", "deployment", target("web-1")), "until", "0")
     sweeper.sweep()
 
     assert outbox.hosts_sent == ["web-1"]

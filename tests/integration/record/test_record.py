@@ -9,7 +9,7 @@ from tasks.outcomes import HostResult, Outcome, RunState
 from tasks.record import keys
 from tasks.record.claims import Claim, NotClaimed
 from tasks.record.reading import RecordReader
-from tasks.record.store import STALE, LogPart, RecordWriter
+from tasks.record.store import Freed, LogPart, RecordWriter
 from tests.support.plans import deployment, target, verification
 
 pytestmark = pytest.mark.integration
@@ -29,8 +29,9 @@ def _claim(writer: RecordWriter, host: str, *, worker: str = "w1", run_id: str =
     return claim
 
 
-def _finish(writer: RecordWriter, claim: Claim, result: HostResult = OK) -> int:
-    return writer.finish(claim, result, log=LogPart(), pins={})
+def _finish(writer: RecordWriter, claim: Claim, result: HostResult = OK) -> int | None:
+    freed = writer.finish(claim, result, log=LogPart(), pins={})
+    return freed and freed.left
 
 
 def test_a_run_written_twice_is_there_once(writer: RecordWriter, reader: RecordReader) -> None:
@@ -74,7 +75,7 @@ def test_a_worker_whose_lease_ran_out_is_followed_by_one_with_a_larger_token(
 ) -> None:
     _begun(writer, ("web-1",))
     first = _claim(writer, "web-1")
-    lease = keys.lease("r1", "deployment", keys.identity(target("web-1")))
+    lease = keys.lease("r1", "deployment", target("web-1"))
 
     redis_client.hset(lease, "until", "0")
     second = _claim(writer, "web-1", worker="w2")
@@ -83,7 +84,7 @@ def test_a_worker_whose_lease_ran_out_is_followed_by_one_with_a_larger_token(
     assert second.claims == 1
     assert writer.renew([first, second], lease_seconds=30) == ["lost", "held"]
     assert not writer.report(first, steps="", log=LogPart(head=b"stale"))
-    assert _finish(writer, first, FAILED) == STALE
+    assert _finish(writer, first, FAILED) is None
     assert _finish(writer, second) == 0
 
 
@@ -102,11 +103,27 @@ def test_another_run_waits_for_the_host_even_past_the_lease(
     _begun(writer, ("web-1",))
     _begun(writer, ("web-1",), run_id="r2")
     _claim(writer, "web-1")
-    redis_client.hset(keys.lease("r1", "deployment", keys.identity(target("web-1"))), "until", "0")
+    redis_client.hset(keys.lease("r1", "deployment", target("web-1")), "until", "0")
 
     other = writer.claim("r2", "deployment", "web-1", worker="w2", lease_seconds=30)
 
     assert other == NotClaimed(reason="busy", detail="r1 web-1")
+
+
+def test_who_waits_longest_is_next(writer: RecordWriter) -> None:
+    for run_id in ("r1", "r2", "r3"):
+        _begun(writer, ("web-1",), run_id=run_id)
+    claim = _claim(writer, "web-1")
+    for run_id in ("r3", "r2", "r3"):
+        writer.claim(run_id, "deployment", "web-1", worker="w2", lease_seconds=30)
+
+    first = writer.finish(claim, OK, log=LogPart(), pins={})
+    second = writer.finish(_claim(writer, "web-1", run_id="r3"), OK, log=LogPart(), pins={})
+    third = writer.finish(_claim(writer, "web-1", run_id="r2"), OK, log=LogPart(), pins={})
+
+    assert first == Freed(left=0, waiting_run="r3", waiting_host="web-1")
+    assert second == Freed(left=0, waiting_run="r2", waiting_host="web-1")
+    assert third == Freed(left=0)
 
 
 def test_a_verification_waits_for_nobody(writer: RecordWriter) -> None:
@@ -133,7 +150,7 @@ def test_an_outcome_is_counted_once(writer: RecordWriter, reader: RecordReader) 
     _begun(writer, ("web-1", "web-2"))
     claim = _claim(writer, "web-1")
 
-    assert [_finish(writer, claim, FAILED), _finish(writer, claim, FAILED)] == [1, STALE]
+    assert [_finish(writer, claim, FAILED), _finish(writer, claim, FAILED)] == [1, None]
     assert reader.outcomes("r1") == {Outcome.FAILED: 1}
 
 

@@ -256,3 +256,18 @@ def test_output_is_there_while_the_step_still_runs(rollout: Rollout) -> None:
     (home / "gate").touch()
 
     assert rollout.end(run).state is RunState.SUCCEEDED
+
+
+def test_a_second_deployment_to_a_host_begins_when_the_first_has_ended(rollout: Rollout) -> None:
+    home, site = rollout.home, rollout.site
+    site.start_worker("official")
+    first = rollout.submit(rollout.fleet(1), application_of(_gated(home)))
+    site.wait_for(lambda: _ledger(home) == ["begun-web-1"], "the first run under way")
+    second = rollout.submit(rollout.fleet(1), application_of({"run": f"echo second >> {home}/ledger"}))
+    site.wait_for(lambda: "held by run" in second.view().waiting, "the second run waiting")
+
+    assert first.id in second.view().waiting
+    (home / "gate").touch()
+
+    assert rollout.end(second).state is RunState.SUCCEEDED
+    assert _ledger(home) == ["begun-web-1", "second"]

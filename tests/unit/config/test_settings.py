@@ -87,7 +87,7 @@ def test_every_setting_is_one_that_celery_knows() -> None:
 def test_celery_holds_and_keeps_nothing() -> None:
     settings = celery_settings(Settings(redis_url="redis://h/5"))
     assert settings["broker_url"] == "redis://h/5"
-    assert settings["worker_pool"] == "threads"
+    assert settings["worker_pool"] == "workers.threads:HostThreads"
     assert settings["worker_disable_prefetch"] is True
     assert settings["task_acks_late"] is False
     assert settings["task_ignore_result"] is True

@@ -17,7 +17,7 @@ from tasks.hostscript import driver
 from tasks.hostscript.control import PutDone
 from tasks.hostscript.results import Progress
 from tasks.outcomes import Outcome
-from tests.support.hostscript import Host, folded, require, steps
+from tests.support.hostscript import Host, folded, names, require, steps
 
 KINDS = {"tar": "w", "tar.gz": "w:gz", "tgz": "w:gz", "tar.bz2": "w:bz2", "tar.xz": "w:xz"}
 
@@ -48,8 +48,8 @@ def test_unpack_takes_each_kind_of_archive(host: Host, kind: str) -> None:
     release = host.home / "opt/releases/1.4"
     assert (release / "etc/shop.conf").read_text() == "x=1"
     assert (release / "bin").stat().st_uid == os.geteuid()
-    assert sorted(os.listdir(release)) == ["bin", "etc"]
-    assert sorted(os.listdir(release.parent)) == [".1.4.longshore", "1.4"]
+    assert names(release) == ["bin", "etc"]
+    assert names(release.parent) == [".1.4.longshore", "1.4"]
 
 
 def test_unpack_takes_zstandard_and_zip(dash_host: Host) -> None:
@@ -72,12 +72,12 @@ def test_unpack_replaces_what_it_unpacked_before_and_nothing_else(host: Host) ->
     one(host, action)
     archive(host.home / "shop.tar", "w", new="2")
     one(host.of_run("run-2"), action)
-    assert os.listdir(host.home / "release") == ["new"]
+    assert names(host.home / "release") == ["new"]
     (host.home / "data").mkdir()
     (host.home / "data" / "precious").touch()
     result = one(host.of_run("run-3"), {"unpack": {"archive": "shop.tar", "to": "data"}}).result()
     assert "was not put there by a deployment" in result.message
-    assert os.listdir(host.home / "data") == ["precious"]
+    assert names(host.home / "data") == ["precious"]
 
 
 @pytest.mark.parametrize("cut", [100, 5000])
@@ -101,9 +101,9 @@ def test_link_switches_in_one_rename(host: Host) -> None:
             host.of_run(f"run-{release}"), {"link": {"from": "deep/current", "to": f"../{release}"}}
         )
         assert progress.result().outcome is Outcome.OK
-        assert os.readlink(host.home / "deep/current") == f"../{release}"
-    assert os.listdir(host.home / "deep") == ["current"]
-    assert os.listdir(host.home / "1") == []
+        assert str((host.home / "deep/current").readlink()) == f"../{release}"
+    assert names(host.home / "deep") == ["current"]
+    assert names(host.home / "1") == []
 
 
 def test_link_does_not_take_the_place_of_a_folder(host: Host) -> None:
@@ -122,7 +122,7 @@ def test_upload_puts_a_file_in_place_with_mode_and_checksum(host: Host) -> None:
     target = host.home / "opt/app.bin"
     assert target.read_bytes() == content
     assert target.stat().st_mode & 0o777 == 0o750
-    assert os.listdir(target.parent) == ["app.bin"]
+    assert names(target.parent) == ["app.bin"]
 
 
 def test_upload_of_a_folder_replaces_the_folder(host: Host) -> None:
@@ -147,7 +147,7 @@ def test_upload_that_breaks_off_leaves_nothing(host: Host) -> None:
     driven.end_input()
     assert driven.finish() == driver.EXIT_FAILED
     assert driven.only.cause is Cause.CHECKSUM
-    assert os.listdir(host.directory / "uploads") == []
+    assert names(host.directory / "uploads") == []
     result = one(host, {"upload": {"from": "x", "to": "app"}}).result()
     assert result.cause is Cause.UPLOAD_SOURCE
 

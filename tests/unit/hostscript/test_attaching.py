@@ -18,6 +18,7 @@ from tests.support.hostscript import (
     is_alive,
     kill_group,
     kill_process,
+    names,
     runner_pid,
     steps,
     wait_until,
@@ -64,7 +65,7 @@ def test_a_worker_that_never_comes_back_loses_nothing(host: Host) -> None:
     first.wait_for(StepStarted)
     first.cut()
     open_gate(host)
-    wait_until(lambda: (host.directory / "finish").exists(), "the run to finish alone")
+    wait_until((host.directory / "finish").exists, "the run to finish alone")
     again = host.run(declared)
     assert again.finish() == 0
     assert again.output == WHOLE
@@ -75,7 +76,7 @@ def test_end_of_input_ends_the_driver_and_leaves_no_follower(host: Host) -> None
     first = host.run(steps(*GATED))
     first.wait_for(lambda event: isinstance(event, StepStarted) and event.index == 2)
     first.end_input()
-    follower = int((host.directory / "f.1").read_text())
+    follower = int((host.directory / "f.1").read_text().split()[0])
     wait_until(lambda: not is_alive(follower), "the follower to end")
     assert not [pid for pid in host.processes() if b"tail" in Path(f"/proc/{pid}/cmdline").read_bytes()]
     assert is_alive(runner_pid(host))
@@ -100,7 +101,7 @@ def test_every_offset_gives_the_rest_of_the_log(dash_host: Host) -> None:
 def test_a_stale_token_is_refused_and_touches_nothing(host: Host) -> None:
     declared = steps("echo ran >>ledger")
     host.holding(7).run(declared).finish()
-    before = sorted(os.listdir(host.directory))
+    before = names(host.directory)
     for number, epoch in ((6, 1), (9, 0)):
         stale = host.holding(number, epoch)
         script = stale.script(declared)
@@ -115,7 +116,7 @@ def test_a_stale_token_is_refused_and_touches_nothing(host: Host) -> None:
             assert isinstance(refused.only, Refused)
             assert (refused.only.epoch, refused.only.number) > (epoch, number)
             assert refused.process.wait() == driver.EXIT_REFUSED
-    after = [name for name in sorted(os.listdir(host.directory)) if name not in ("token.1.6", "token.0.9")]
+    after = [name for name in names(host.directory) if name not in ("token.1.6", "token.0.9")]
     assert after == before
     assert ledger(host) == "ran\n"
 
@@ -201,7 +202,7 @@ def kill_in_step_two(host: Host, *, idempotent: bool) -> tuple[object, object]:
 
 @pytest.mark.parametrize("idempotent", [True, False])
 def test_a_step_whose_end_is_unknown_runs_again_only_if_idempotent(host: Host, *, idempotent: bool) -> None:
-    declared, first = kill_in_step_two(host, idempotent=idempotent)
+    declared, _ = kill_in_step_two(host, idempotent=idempotent)
     asked = host.ask(driver.attach(host.where))
     assert asked.of(Status)[0].state == "gone"
     assert asked.of(Status)[0].detail == "killed"
@@ -250,6 +251,21 @@ def test_a_run_is_not_resumed_while_processes_of_it_are_alive(host: Host) -> Non
     resumed = host.ask(driver.resume(host.where, host.script(declared), host.environment(), first_step=1))
     assert resumed.of(Status)[0].detail.startswith("orphans ")
     assert len(resumed.of(StepStarted)) == 1
+
+
+def test_the_watchdog_of_a_killed_runner_keeps_nobody_from_resuming(host: Host) -> None:
+    declared = steps(
+        {"run": "echo up >>ledger; kill -9 $$", "idempotent": True, "when": '[ "$(wc -l <ledger)" = 0 ]'},
+        "echo two",
+    )
+    (host.home / "ledger").touch()
+    first = host.run(declared)
+    wait_until(lambda: (host.home / "ledger").read_text() == "up\n", "the step")
+    first.cut()
+    wait_until(lambda: host.ask(driver.probe(host.where)).only.detail == "killed", "the runner to be gone")
+    resumed = host.start(driver.resume(host.where, host.script(declared), host.environment(), first_step=2))
+    assert resumed.finish() == 0
+    assert resumed.output.endswith(b"two\n")
 
 
 def test_a_host_that_was_restarted_says_so(host: Host) -> None:

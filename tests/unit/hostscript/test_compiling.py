@@ -1,7 +1,9 @@
 """Actions to steps, steps to the script's text."""
 
 import os
+import re
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ from config.fleet import Become
 from tasks.actions.steps import steps_of
 from tasks.hostscript import driver
 from tasks.hostscript.compile import compile_script
-from tests.support.hostscript import MARKER, plain, require, steps
+from tests.support.hostscript import plain, require, steps
 
 SUM = "a" * 64
 EVERY_KIND: list[str | dict[str, Any]] = [
@@ -42,9 +44,7 @@ def test_a_script_of_every_action_passes_shellcheck() -> None:
 
 
 def test_every_shell_file_passes_shellcheck() -> None:
-    files = [
-        os.path.join(folder, name) for folder, _, names in os.walk("tasks/hostscript/shell") for name in names
-    ]
+    files = [str(path) for path in Path("tasks/hostscript/shell").rglob("*.sh")]
     assert len(files) > 10
     done = subprocess.run([require("shellcheck"), *files], capture_output=True, check=False)
     assert done.returncode == 0, done.stdout.decode()
@@ -97,7 +97,7 @@ def test_values_that_no_variable_can_hold_are_refused_without_showing_them() -> 
 
 def fill(text: str, values: Any) -> str:
     for name, value in values.items():
-        text = text.replace("{{ %s }}" % name, value).replace("{{ %s|upper }}" % name, value.upper())
+        text = text.replace(f"{{{{ {name} }}}}", value).replace(f"{{{{ {name}|upper }}}}", value.upper())
     return text
 
 
@@ -185,3 +185,12 @@ def test_render_gets_clear_values_only() -> None:
 
     steps_of(shop({"run": "true", "in": "/"}), {"a": "1"}, secrets=("token",), render=render)
     assert set(seen) == {"1", "\ue0f0token\ue0f1"}
+
+
+def test_no_function_of_the_shell_files_has_the_name_of_another() -> None:
+    names: list[str] = []
+    for path in Path("tasks/hostscript/shell").rglob("*.sh"):
+        names += re.findall(r"^(\w+)\(\)", path.read_text(), re.MULTILINE)
+    assert len(names) > 40
+    assert sorted(names) == sorted(set(names))
+    assert all(name.startswith("__") for name in names)

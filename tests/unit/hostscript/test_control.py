@@ -93,10 +93,8 @@ def test_output_between_control_lines_is_exact(outputs: list[bytes]) -> None:
 
 def test_each_kind_of_line_is_read() -> None:
     events = ControlParser(MARKER).feed(
-        b"motd\n"
-        + STATUS
-        + b"\n%s start 3 7.00\nx\n%s cause 3 pull_dns no such host\n\n%s end 3 8.50 6\n\n%s finish 9.00 130 cancelled\n"
-        % (M, M, M, M)
+        b"motd\n" + STATUS + b"\n%s start 3 7.00\nx\n%s cause 3 pull_dns no such host\n\n%s end 3 8.50 6\n"
+        b"\n%s finish 9.00 130 cancelled\n" % (M, M, M, M)
     )
     assert events == [
         Status(state="running", size=12),

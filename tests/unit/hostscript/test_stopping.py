@@ -22,7 +22,7 @@ STUBBORN = "trap '' TERM; echo up; while :; do sleep 0.1; done"
 
 def members(host: Host, session: int) -> list[int]:
     """What runs in a session, beside the follower of the connection and its tail."""
-    follower = (host.directory / "f.1").read_text().strip()
+    follower = (host.directory / "f.1").read_text().split()[0]
     found = []
     for pid in all_processes():
         try:
@@ -133,7 +133,7 @@ def test_times_are_kept_with_no_worker_connected(host: Host) -> None:
     driven = host.run(steps({"run": "sleep 307", "timeout": "1s"}))
     driven.wait_for(StepStarted)
     driven.cut()
-    wait_until(lambda: (host.directory / "finish").exists(), "the watchdog")
+    wait_until((host.directory / "finish").exists, "the watchdog")
     assert (host.directory / "finish").read_text() == "124\n"
 
 

@@ -1,0 +1,81 @@
+"""A pool's worker, started by ``longshore worker`` or by Celery's command line: both are the same worker."""
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from config.celery_settings import queue_name
+from tasks.outcomes import RunState
+from tasks.record.presence import Presence
+from tests.support.rollout import Rollout, outcomes
+from tests.support.site import Site
+from tests.support.yaml_files import application_of
+from workers.supervisor import worker_command
+
+pytestmark = pytest.mark.integration
+
+WAYS = {
+    "longshore": worker_command(["official"], concurrency=3, name="w@%h"),
+    "celery": [
+        *(sys.executable, "-m", "celery", "-A", "workers.app", "worker", "-Q", queue_name("official")),
+        *("-n", "w@%h", "--concurrency", "3", "--loglevel", "INFO"),
+    ],
+}
+
+
+@pytest.fixture(params=WAYS)
+def worker(request: pytest.FixtureRequest, site: Site) -> subprocess.Popen[bytes]:
+    """A worker of the pool official."""
+    return site.start(WAYS[request.param], name=f"w@{socket.gethostname()}")
+
+
+def _waits_for(gate: Path) -> dict[str, str]:
+    return {"run": f"echo begun; until [ -e {gate} ]; do sleep 0.05; done; echo done"}
+
+
+def test_it_takes_its_pools_jobs(rollout: Rollout, worker: subprocess.Popen[bytes]) -> None:
+    view = rollout.deploy(rollout.fleet(2), application_of({"run": "true"}))
+
+    (seen,) = Presence(rollout.site.record).live()
+    assert (view.state, outcomes(view)) == (RunState.SUCCEEDED, [["ok", "ok"]])
+    assert (seen.pool, seen.slots) == ("official", 3)
+    log = rollout.site.logs()
+    assert re.search(
+        r"^\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}: INFO/MainProcess\] w@\S+ ready\.$", log, re.MULTILINE
+    )
+    assert re.search(r"concurrency: +3 \(threads\)", log)
+    assert re.search(r"task events: +ON", log)
+    assert worker.poll() is None
+
+
+def test_term_lets_it_bring_its_host_to_the_end(rollout: Rollout, worker: subprocess.Popen[bytes]) -> None:
+    gate = rollout.home / "gate"
+    run = rollout.submit(rollout.fleet(1), application_of(_waits_for(gate)))
+    rollout.site.wait_for(lambda: rollout.printed(run, "web-1") == b"begun", "the step under way")
+
+    worker.send_signal(signal.SIGTERM)
+    rollout.site.wait_for(lambda: "Warm shutdown" in rollout.site.logs(), "the worker's word that it ends")
+    gate.touch()
+
+    assert worker.wait(20) == 0
+    assert rollout.printed(run, "web-1") == b"begun\ndone\n"
+    assert run.view().batches[0].hosts[0].outcome == "ok"
+
+
+def test_quit_ends_it_in_the_midst_of_a_host(rollout: Rollout, worker: subprocess.Popen[bytes]) -> None:
+    gate = rollout.home / "gate"
+    run = rollout.submit(rollout.fleet(1), application_of(_waits_for(gate)))
+    rollout.site.wait_for(lambda: rollout.printed(run, "web-1") == b"begun", "the step under way")
+
+    worker.send_signal(signal.SIGQUIT)
+    assert worker.wait(20) != 0
+    gate.touch()
+    rollout.site.start_worker("official")
+
+    assert rollout.end(run).state is RunState.SUCCEEDED
+    assert [event.kind for event in rollout.site.reader.events(run.id)].count("host_taken_over") == 1
