@@ -48,12 +48,15 @@ def whole_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 @pytest.fixture
-def site(whole_site: Site) -> Site:
+def site(whole_site: Site) -> Iterator[Site]:
     """A Redis without workers, empty, with a fleet and an application in its folder."""
     whole_site.record.flushall()
     (whole_site.folder / "fleet.yaml").write_text(FLEET)
     (whole_site.folder / "shop.yaml").write_text(SHOP)
-    return whole_site
+    yield whole_site
+    for index, worker in enumerate(whole_site.workers):
+        if worker.poll() is None:
+            whole_site.end_worker(index)
 
 
 @pytest.fixture

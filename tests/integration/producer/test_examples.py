@@ -24,7 +24,7 @@ def lab(tmp_path: Path) -> Iterator[dict[str, Any]]:
 
 def test_the_example_producer_verifies_and_deploys(site: Site, lab: dict[str, Any]) -> None:
     """The example's own application, brought by the example's own script, on real hosts."""
-    worker = site.start_worker("official")
+    site.start_worker("official")
     (version, checksum), *_ = lab["packages"].items()
     fetch = load_application(lab["application"]).actions[0].fetch
     assert fetch is not None
@@ -49,7 +49,6 @@ def test_the_example_producer_verifies_and_deploys(site: Site, lab: dict[str, An
         timeout=90,
         check=False,
     )
-    site.end_worker(worker)
     assert done.returncode == 0, done.stdout + done.stderr + site.logs()
     assert "verification: succeeded, every host ended ok" in done.stdout
     assert f"shop {version}: succeeded, every host ended ok" in done.stdout
