@@ -42,7 +42,7 @@ def _documented(key: str) -> tuple[str, str]:
 
 @pytest.fixture
 def record(site: Site, client: Client) -> Any:
-    """A record with everything in it: ended runs, one under way, a cut log, a worker, a sweep."""
+    """A record with everything in it: ended runs, one under way, a cut log, a queue, a worker, a sweep."""
     first = Player(site.writer, client.verify(site.folder / "fleet.yaml", "web").id)
     first.begin()
     first.finish(first.claim("web-1"), log=LogPart(head=b"h", tail=b"t", cut=1))
@@ -53,6 +53,12 @@ def record(site: Site, client: Client) -> Any:
     second.begin()
     second.report(second.claim("web-1"), steps="[]", printed=b"x")
     site.writer.sent_again(second.run_id, ["web-1"])
+    again = client.deploy(site.folder / "fleet.yaml", site.folder / "shop.yaml", "web", {"version": "1.5"})
+    behind = Player(site.writer, again.id)
+    behind.begin()
+    # One machine, two deployments: the second waits.
+    with pytest.raises(AssertionError, match="busy"):
+        behind.claim("web-1")
     Player(site.writer, client.verify(site.folder / "fleet.yaml", "plant").id).begin()
     client.cancel(second.run_id)
     waiting = client.deploy(
