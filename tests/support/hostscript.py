@@ -258,6 +258,10 @@ def command_lines() -> bytes:
     return b"\n".join(_read(f"/proc/{pid}/cmdline") for pid in all_processes() if pid != os.getpid())
 
 
+def command_lines_of(host: Host) -> bytes:
+    return b"\n".join(_read(f"/proc/{pid}/cmdline") for pid in host.processes())
+
+
 def runner_pid(host: Host, attempt: int = 1) -> int:
     return int((host.directory / f"go.{attempt}").read_text().split()[0])
 

@@ -151,17 +151,17 @@ def test_a_secret_in_a_url_stands_in_no_argument_of_curl(tmp_path: Path) -> None
         from config.application import Application  # noqa: PLC0415 - of this test only
         from tasks.actions.steps import steps_of  # noqa: PLC0415 - of this test only
 
-        url = f"http://127.0.0.1:{silent.getsockname()[1]}/{{{{ token }}}}"
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/{{{{ access }}}}"
         application = Application.model_validate(
             {"application": "shop", "actions": [{"fetch": {"url": url, "to": "x", "sha256": SUM}}]}
         )
         declared = steps_of(
             application,
             {},
-            secrets=("token",),
-            render=lambda text, values: text.replace("{{ token }}", values["token"]),
+            secrets=("access",),
+            render=lambda text, values: text.replace("{{ access }}", values["access"]),
         )
-        driven = made.run(declared, **{"token": "t0p-s3cr3t"})
+        driven = made.run(declared, access="t0p-s3cr3t")
         connection, _ = silent.accept()
         assert b"t0p-s3cr3t" in connection.recv(4096)
         assert b"t0p-s3cr3t" not in command_lines()

@@ -14,6 +14,7 @@ from tasks.hostscript.control import Busy, Finished, Refused, RunnerLost, Status
 from tasks.outcomes import Outcome, StepState
 from tests.support.hostscript import (
     Host,
+    command_lines_of,
     folded,
     is_alive,
     kill_group,
@@ -78,7 +79,7 @@ def test_end_of_input_ends_the_driver_and_leaves_no_follower(host: Host) -> None
     first.end_input()
     follower = int((host.directory / "f.1").read_text().split()[0])
     wait_until(lambda: not is_alive(follower), "the follower to end")
-    assert not [pid for pid in host.processes() if b"tail" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    wait_until(lambda: b"tail" not in command_lines_of(host), "its tail to end")
     assert is_alive(runner_pid(host))
     open_gate(host)
     assert first.process.wait(30) == 0

@@ -108,12 +108,13 @@ def test_a_missing_directory_fails_the_step_before_its_command(host: Host) -> No
 def test_steps_find_parameters_and_place_in_their_environment(host: Host) -> None:
     driven, _ = host.carry_out(
         {
-            "run": 'echo "$version" $LONGSHORE_RUN $LONGSHORE_HOST $LONGSHORE_APPLICATION $LONGSHORE_BATCH "$own"',
+            "run": 'echo "$version $LONGSHORE_RUN $LONGSHORE_HOST"'
+            '\necho "$LONGSHORE_APPLICATION $LONGSHORE_BATCH $own"',
             "env": {"own": "it's"},
         },
         version="1.4",
     )
-    assert driven.output == b"1.4 run-1 web-1 shop 2 it's\n"
+    assert driven.output == b"1.4 run-1 web-1\nshop 2 it's\n"
 
 
 def test_standard_input_of_a_step_is_empty(host: Host) -> None:
