@@ -1,7 +1,7 @@
 # longshore: workers, Flower and the command line.
 FROM python:3.11-slim-bookworm AS longshore
 RUN useradd --uid 10001 --create-home --shell /usr/sbin/nologin longshore \
-    && install -d -o longshore -g longshore -m 0700 /keys
+    && install -d -o longshore -g longshore -m 0700 /keys /flower
 WORKDIR /opt/longshore
 COPY pyproject.toml README.md ./
 COPY config config

@@ -1,7 +1,7 @@
 """Which of Celery's pools, and how many at once: one deployment of ten steps to 200 loopback hosts with each.
 
-Run from the repository's root, as root: ``python -m bench.pool_choice [rounds]``. The variants take turns, so that
-a machine that drifts does so for all of them.
+Run from the repository's root, as root: ``python -m bench.pool_choice [rounds]``. The variants take turns, so
+that a machine that drifts does so for all of them.
 """
 
 import contextlib

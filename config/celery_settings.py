@@ -1,10 +1,13 @@
 """Celery's settings: a message is a hint and the record decides, so nothing is held, kept or run twice."""
 
+from pathlib import Path
 from typing import Any
 
 from config.settings import Settings
 
 QUEUE_PREFIX = "longshore."
+FLOWER_SETTINGS = Path(__file__).with_name("flower.py")
+"""What Flower is told, as a file of its own kind (``--conf``)."""
 
 
 def queue_name(pool: str) -> str:

@@ -128,7 +128,8 @@ class Demo:
         port = _free_port()
         self._flower_url = self._environment["LONGSHORE_FLOWER_URL"] = f"http://127.0.0.1:{port}"
         celery = [sys.executable, "-m", "celery", "-A", "workers.app", "flower"]
-        return self._start("flower", [*celery, "--address=127.0.0.1", f"--port={port}"], {})
+        options = [f"--conf={_REPOSITORY / 'config' / 'flower.py'}", f"--db={self.directory / 'flower'}"]
+        return self._start("flower", [*celery, "--address=127.0.0.1", f"--port={port}", *options], {})
 
     def _start(self, name: str, argv: Sequence[str], more: Mapping[str, str]) -> Child:
         return self._children.start(name, argv, env={**self._environment, **more}, cwd=_REPOSITORY)

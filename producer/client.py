@@ -212,7 +212,7 @@ class Client:
     def _send(self, run_id: str, plan: Plan, *, of: str | None = None) -> None:
         pools = list(dict.fromkeys(target.pool for target in plan.hosts.values()))
         try:
-            self._servers.send_gate(run_id, title=plan.title, pools=pools)
+            self._servers.send_gate(run_id, title=plan.title, pools=pools, first=True)
         except RedisUnreachableError as error:
             raise NotSentError(of or run_id, error) from None
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from config.celery_settings import FLOWER_SETTINGS
 from config.errors import LongshoreError
 from producer.children import Children
 from workers.embedded_redis import LOOPBACK, free_port
@@ -56,14 +57,11 @@ def start_everything(
 
 
 def flower_command(url: str, directory: Path) -> list[str]:
-    """Flower on loopback. Its history is kept every minute, since a kill would lose what it keeps at its end.
-
-    A password reaches it by ``$FLOWER_BASIC_AUTH``, never by its arguments.
-    """
+    """Flower on loopback. A password reaches it by ``$FLOWER_BASIC_AUTH``, never by its arguments."""
     port = url.rpartition(":")[2]
     command = [sys.executable, "-m", "celery", "-A", "workers.app", "flower"]
     command += [f"--address={LOOPBACK}", f"--port={port}"]
-    return [*command, "--persistent=True", f"--db={directory / 'flower'}", "--state_save_interval=60000"]
+    return [*command, f"--conf={FLOWER_SETTINGS}", f"--db={directory / 'flower'}"]
 
 
 def _start_redis(children: Children, directory: Path) -> Addresses:

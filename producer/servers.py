@@ -50,8 +50,8 @@ class Servers:
         with _speaking(self._record_url):
             yield
 
-    def send_gate(self, run_id: str, *, title: str, pools: Sequence[str]) -> None:
-        """Ask a worker to decide what comes next in a run.
+    def send_gate(self, run_id: str, *, title: str, pools: Sequence[str], first: bool = False) -> None:
+        """Ask a worker to decide what comes next in a run; ``first`` when nobody was asked before.
 
         Raises:
             RedisUnreachableError: the message couldn't be sent.
@@ -60,7 +60,7 @@ class Servers:
             self._app, live_pools=lambda: {worker.pool for worker in Presence(self.record).live()}
         )
         with _speaking(self._broker_url):
-            dispatcher.gate(run_id, title=title, pools=pools)
+            dispatcher.gate(run_id, title=title, pools=pools, first=first)
 
     def queue_lengths(self, pools: Sequence[str]) -> dict[str, int]:
         """How many messages wait for each pool."""

@@ -20,8 +20,21 @@ class Outbox(Protocol):
     def hosts(self, run_id: str, kind: str, targets: Iterable[HostTarget], *, title: str, batch: str) -> None:
         """Send one message per host; ``batch`` as people read it: ``batch 2/5``."""
 
-    def gate(self, run_id: str, *, title: str, pools: Sequence[str]) -> None:
-        """Send the message that lets a run's gate decide, to one of its pools."""
+    def gate(self, run_id: str, *, title: str, pools: Sequence[str], first: bool = False) -> None:
+        """Send the message that lets a run's gate decide, to one of its pools; ``first`` of that run."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    """What the gate did once.
+
+    Attributes:
+        said: it, for people; empty where there was nothing to do.
+        again: the run may stand at its next gate already.
+    """
+
+    said: str = ""
+    again: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,41 +45,48 @@ class Gatekeeper:
     writer: RecordWriter
     outbox: Outbox
 
-    def advance(self, run_id: str) -> None:
-        """Let the run's gate decide until there is nothing to decide, and act on it."""
-        plan = self.reader.plan(run_id, with_hosts=False)
-        while plan is not None and self._step(run_id, plan):
-            pass
+    def advance(self, run_id: str) -> str:
+        """Let the run's gate decide until there is nothing to decide, and act on it.
 
-    def _step(self, run_id: str, plan: Plan) -> bool:
-        """Decide once; True when the run may stand at the next gate already."""
+        Returns:
+            What it did in the end, for people.
+        """
+        plan = self.reader.plan(run_id, with_hosts=False)
+        said, again = "nothing to decide", plan is not None
+        while plan is not None and again:
+            taken = self._step(run_id, plan)
+            said, again = taken.said or said, taken.again
+        return said
+
+    def _step(self, run_id: str, plan: Plan) -> Taken:
         standing = self.writer.standing(run_id)
         if standing is None or not _verified(run_id, standing, self.reader, self.writer):
-            return False
+            return Taken()
         match decide(_tally(run_id, standing, plan, self.reader)):
             case Begin() as decision:
                 return self._begin(run_id, standing, plan, decision)
             case End() as decision:
-                self._end(run_id, standing, decision)
-        return False
+                return self._end(run_id, standing, decision)
+        return Taken()
 
-    def _begin(self, run_id: str, standing: Standing, plan: Plan, decision: Begin) -> bool:
+    def _begin(self, run_id: str, standing: Standing, plan: Plan, decision: Begin) -> Taken:
         hosts = plan.batches[decision.batch]
         begun = self.writer.begin_batch(
             run_id, seen=standing.batch, batch=decision.batch, reason=decision.reason, hosts=hosts
         )
         if not begun:
-            return False
+            return Taken()
         statuses = self.reader.statuses(run_id)
         sent = [host for host in hosts if statuses[host] == "sent"]
         send_hosts(run_id, decision.batch, sent, plan, self.reader, self.outbox)
-        return not sent
+        return Taken(said=f"{_position(decision.batch, plan)} begins", again=not sent)
 
-    def _end(self, run_id: str, standing: Standing, decision: End) -> None:
+    def _end(self, run_id: str, standing: Standing, decision: End) -> Taken:
         ended = self.writer.end_run(run_id, seen=standing.batch, state=decision.state, reason=decision.reason)
         waiting = self.writer.standing(standing.waiting_run) if standing.waiting_run else None
         if ended and standing.waiting_run and waiting:
-            self.outbox.gate(standing.waiting_run, title=waiting.title, pools=waiting.pools)
+            self.outbox.gate(standing.waiting_run, title=waiting.title, pools=waiting.pools, first=True)
+        return Taken(said=f"run {decision.state}" if ended else "")
 
 
 def send_hosts(
@@ -74,8 +94,11 @@ def send_hosts(
 ) -> None:
     """Send the messages of some hosts of a batch."""
     targets = reader.targets(run_id, names)
-    position = f"batch {batch + 1}/{len(plan.batches)}"
-    outbox.hosts(run_id, plan.kind, targets.values(), title=plan.title, batch=position)
+    outbox.hosts(run_id, plan.kind, targets.values(), title=plan.title, batch=_position(batch, plan))
+
+
+def _position(batch: int, plan: Plan) -> str:
+    return f"batch {batch + 1}/{len(plan.batches)}"
 
 
 def send_waiting(run_id: str, host: str, reader: RecordReader, outbox: Outbox) -> None:

@@ -1,31 +1,57 @@
 """The Celery tasks: thin shells around the runtime's functions."""
 
+import logging
+from contextlib import suppress
 from typing import Any
 
 from celery import Task
+from celery.exceptions import Ignore
 from celery.signals import worker_ready, worker_shutdown
+from kombu.exceptions import OperationalError
 
 from config.celery_settings import QUEUE_PREFIX
+from tasks.outcomes import HostResult, Outcome
 from tasks.runtime import Runtime, runtime
 from workers.app import app
 
+log = logging.getLogger(__name__)
+
 
 @app.task(name="longshore.advance", bind=True)
-def advance(self: Task, run_id: str) -> None:
+def advance(self: Task, run_id: str) -> str:
     """Let the gate of a run decide."""
-    runtime().gatekeeper(parent=self.request.id).advance(run_id)
+    return runtime().gatekeeper(parent=self.request.id).advance(run_id)
 
 
 @app.task(name="longshore.verify_host", bind=True)
-def verify_host(self: Task, run_id: str, host: str) -> None:
+def verify_host(self: Task, run_id: str, host: str) -> str:
     """Verify one host."""
-    runtime().carry_out(run_id, "verification", host, parent=self.request.id)
+    return _shown(self, runtime().carry_out(run_id, "verification", host, parent=self.request.id))
 
 
 @app.task(name="longshore.deploy_host", bind=True)
-def deploy_host(self: Task, run_id: str, host: str) -> None:
+def deploy_host(self: Task, run_id: str, host: str) -> str:
     """Deploy to one host."""
-    runtime().carry_out(run_id, "deployment", host, parent=self.request.id)
+    return _shown(self, runtime().carry_out(run_id, "deployment", host, parent=self.request.id))
+
+
+def _shown(task: Task, result: HostResult | None) -> str:
+    """What monitors of tasks, such as Flower, show of a host's end.
+
+    Raises:
+        Ignore: the host failed, which for Longshore is a value and a task well done; monitors were told
+            that it failed, and Celery shall not tell them otherwise.
+    """
+    if result is None:
+        return "nothing to do"
+    if result.outcome in {Outcome.OK, Outcome.CANCELLED}:
+        return result.summary
+    log.warning("%s: %s", task.request.argsrepr, result.summary)
+    with suppress(OperationalError):  # the record has it; monitors only show
+        task.send_event(
+            "task-failed", exception=result.summary, result=result.summary, runtime=result.seconds
+        )
+    raise Ignore(result.summary)
 
 
 @worker_ready.connect

@@ -82,3 +82,8 @@ class HostResult(Value):
     seconds: float = 0.0
     steps: tuple[StepResult, ...] = ()
     observed_keys: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def summary(self) -> str:
+        """How it ended in two words: ``ok``, ``failed: step_failed``; nothing of what a host said."""
+        return f"{self.outcome}: {self.cause}" if self.cause else str(self.outcome)

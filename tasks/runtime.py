@@ -78,14 +78,18 @@ class Runtime:
         """The gate, sending its messages as the children of task ``parent``."""
         return Gatekeeper(reader=self._reader, writer=self._writer, outbox=self._outbox(parent))
 
-    def carry_out(self, run_id: str, kind: str, host: str, *, parent: str | None = None) -> None:
-        """Do one host's job, if it is to be had, and record how it ended."""
+    def carry_out(self, run_id: str, kind: str, host: str, *, parent: str | None = None) -> HostResult | None:
+        """Do one host's job, if it is to be had, and record how it ended.
+
+        Returns:
+            How it ended; None when it was not to be had, or another worker has it by now.
+        """
         claim = self._writer.claim(
             run_id, kind, host, worker=self._name, lease_seconds=self._settings.lease_seconds
         )
         if isinstance(claim, NotClaimed):
             log.info("%s of run %s: nothing to do (%s: %s)", host, run_id, claim.reason, claim.detail)
-            return
+            return None
         with self._holdings.holding(claim) as held:
             started = time.monotonic()
             job = self._jobs.job(held)
@@ -94,8 +98,9 @@ class Runtime:
             freed = self._record(held, job, result)
         if freed is None:
             log.warning("%s of run %s: another worker has the host; nothing was written", host, run_id)
-        else:
-            self._go_on(run_id, freed, self._outbox(parent))
+            return None
+        self._go_on(run_id, freed, self._outbox(parent))
+        return result
 
     def _go_on(self, run_id: str, freed: Freed, outbox: Dispatcher) -> None:
         """Send what a host's end sets in motion: the gate, and whoever waited for the machine."""

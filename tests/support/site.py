@@ -14,6 +14,7 @@ from tasks.record.connection import connect
 from tasks.record.presence import Presence
 from tasks.record.reading import RecordReader
 from tasks.record.store import RecordWriter
+from tasks.record.views import WorkerView
 from workers.embedded_redis import EmbeddedRedis, free_port
 from workers.supervisor import worker_command
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from redis import Redis
 
 START_SECONDS = 30.0
-_ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Site:
@@ -36,7 +37,7 @@ class Site:
         self.redis = redis
         self.environment = {
             **os.environ,
-            "PYTHONPATH": str(_ROOT),
+            "PYTHONPATH": str(ROOT),
             "LONGSHORE_REDIS_URL": redis.url(0),
             "LONGSHORE_RECORD_URL": redis.url(1),
             **settings,
@@ -56,10 +57,14 @@ class Site:
     def start(self, command: Sequence[str], *, name: str) -> subprocess.Popen[bytes]:
         """Start a worker by a command of one's own, and wait until ``name`` lives."""
         with (self.folder / f"worker-{len(self.workers)}.log").open("wb") as log:
-            worker = subprocess.Popen(command, env=self.environment, cwd=_ROOT, stdout=log, stderr=log)
+            worker = subprocess.Popen(command, env=self.environment, cwd=ROOT, stdout=log, stderr=log)
         self.workers.append(worker)
-        self.wait_for(lambda: name in {worker.name for worker in Presence(self.record).live()}, name)
+        self.wait_for(lambda: name in {worker.name for worker in self.presence()}, name)
         return worker
+
+    def presence(self) -> list[WorkerView]:
+        """The workers that live."""
+        return Presence(self.record).live()
 
     def end_worker(self, index: int, *, number: int = signal.SIGTERM) -> None:
         """Send a signal to one worker and wait for its end."""
@@ -108,9 +113,9 @@ class Site:
 
 
 @contextmanager
-def running_site(folder: Path, **settings: str) -> Iterator[Site]:
-    """A site in ``folder``; ``settings`` are variables of the environment."""
-    with EmbeddedRedis(folder / "redis", port=free_port()) as redis:
+def running_site(folder: Path, *, password: str | None = None, **settings: str) -> Iterator[Site]:
+    """A site in ``folder``; ``settings`` are variables of the environment, ``password`` is its Redis's."""
+    with EmbeddedRedis(folder / "redis", port=free_port(), password=password) as redis:
         site = Site(folder, redis, settings)
         try:
             yield site

@@ -33,8 +33,8 @@ class Posted:
         del run_id, kind, title, batch
         self.hosts_sent += [each.name for each in targets]
 
-    def gate(self, run_id: str, *, title: str, pools: Sequence[str]) -> None:
-        del title, pools
+    def gate(self, run_id: str, *, title: str, pools: Sequence[str], first: bool = False) -> None:
+        del title, pools, first
         self.gates_sent.append(run_id)
 
 

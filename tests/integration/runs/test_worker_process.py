@@ -11,7 +11,6 @@ import pytest
 
 from config.celery_settings import queue_name
 from tasks.outcomes import RunState
-from tasks.record.presence import Presence
 from tests.support.rollout import Rollout, outcomes
 from tests.support.site import Site
 from tests.support.yaml_files import application_of
@@ -41,7 +40,7 @@ def _waits_for(gate: Path) -> dict[str, str]:
 def test_it_takes_its_pools_jobs(rollout: Rollout, worker: subprocess.Popen[bytes]) -> None:
     view = rollout.deploy(rollout.fleet(2), application_of({"run": "true"}))
 
-    (seen,) = Presence(rollout.site.record).live()
+    (seen,) = rollout.site.presence()
     assert (view.state, outcomes(view)) == (RunState.SUCCEEDED, [["ok", "ok"]])
     assert (seen.pool, seen.slots) == ("official", 3)
     log = rollout.site.logs()
