@@ -9,6 +9,7 @@ from config.causes import Cause
 from config.settings import Settings
 from config.targets import HostTarget
 from tasks.actions.steps import Step
+from tasks.conversing import GLANCE_SECONDS, Patience, converse
 from tasks.holdings import Held
 from tasks.hostscript import driver
 from tasks.hostscript.control import (
@@ -32,11 +33,8 @@ from workers.packing import SourceError, parcel
 from workers.routes import PinnedKeys
 from workers.transports.base import Follow, Session, TransportError
 
-GLANCE_SECONDS = 1.0
-"""How long a read waits before the job looks at its lease, at a cancel, and at its reporter."""
 PROBE_SECONDS = 60.0
 """After this long without output the host is asked whether the run's processes are still there."""
-LONGEST_PAUSE = 15.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +79,7 @@ class Deployment:
         self._offset = 0
         self._begun = False
         self._uploaded = False
-        self._stopping = False
+        self._ending = False
         self._mode: Callable[[], driver.Invocation] = self._run_or_attach
 
     def carry_out(self) -> HostResult:
@@ -90,7 +88,7 @@ class Deployment:
         Returns:
             How it ended. When the claim is lost meanwhile the result is worth nothing, and is not written.
         """
-        patience = _Patience(self.settings.reconnect_seconds)
+        patience = Patience(self.settings.reconnect_seconds)
         while True:
             heard = self._offset
             try:
@@ -101,6 +99,9 @@ class Deployment:
             except TransportError as error:
                 if not self._begun:
                     return HostResult(outcome=Outcome.UNREACHABLE, cause=error.cause, message=error.detail)
+                if error.cause is Cause.COMMAND and self._progress.status is None:
+                    # The host would not take the command, or not all of its input: nothing of it runs.
+                    return _failed(error.cause, error.detail)
                 if self._offset > heard:
                     patience.renew()
                 if self.held.lost.is_set() or not patience.wait(self.held):
@@ -154,9 +155,10 @@ class Deployment:
         """Look whether the host is still this worker's, and whether its work is still wanted."""
         if self.held.lost.is_set():
             raise _Over(_not_ours())
-        if self.held.cancelled.is_set() and not self._stopping:
-            self._stopping = True
+        if self.held.cancelled.is_set() and not self._ending:
             self._stop(session)
+            # Not before: a connection lost in the middle of it leaves it to be done again.
+            self._ending = True
 
     def _take(self, event: Event) -> None:
         masker = self.delivery.masker
@@ -281,43 +283,8 @@ class Deployment:
         content: Iterable[bytes] = (),
         timeout: float | None = None,
     ) -> Iterator[Event]:
-        """Run a short mode of the driver to its end, and give what it says."""
         wait = timeout or self.settings.command_timeout
-        deadline = time.monotonic() + wait
-        parser = ControlParser(self.delivery.where.marker)
-        follow = session.start(
-            invocation.command, stdin=invocation.stdin, timeout=self.settings.command_timeout
-        )
-        with closing(follow):
-            for chunk in content:
-                follow.write(chunk, wait)
-                deadline = time.monotonic() + wait
-            follow.end_input()
-            while (data := follow.read(GLANCE_SECONDS)) != b"":
-                yield from parser.feed(data or b"")
-                if time.monotonic() > deadline:
-                    raise TransportError(Cause.COMMAND, f"no answer from the host within {wait:g} s")
-
-
-@dataclass
-class _Patience:
-    """For how long, and how often, a lost connection is made again."""
-
-    seconds: float
-
-    def __post_init__(self) -> None:
-        self.renew()
-
-    def renew(self) -> None:
-        """Something was heard from the host: begin anew."""
-        self._deadline = time.monotonic() + self.seconds
-        self._pause = 0.5
-
-    def wait(self, held: Held) -> bool:
-        """Wait for the next try; False when patience is at its end, or the claim is lost."""
-        left = self._deadline - time.monotonic()
-        pause, self._pause = min(self._pause, left), min(self._pause * 2, LONGEST_PAUSE)
-        return left > 0 and not held.lost.wait(pause)
+        return converse(session, invocation, marker=self.delivery.where.marker, wait=wait, content=content)
 
 
 def _failed(cause: Cause, detail: str) -> HostResult:
