@@ -19,7 +19,6 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
     """Everything that Celery is told, on both sides of the queue; routes are the senders' own."""
     return {
         "broker_url": settings.redis_url,
-        "broker_transport": "workers.broker:Transport",
         # Blocking SSH sessions wait in threads, and kombu restores a crashed worker's messages there.
         "worker_pool": "workers.threads:HostThreads",
         "worker_concurrency": settings.concurrency,

@@ -1,12 +1,12 @@
 """One deployment, watched in Flower: what every test of this tier looks at."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pytest
 
 from producer import Client
 from tasks.record.views import RunView
+from tests.support.board import Board
 from tests.support.chromium import Chromium
 from tests.support.flower import Flower, running_flower
 from tests.support.rollout import Rollout
@@ -18,22 +18,6 @@ __all__ = ["account"]
 
 SECRETS = {"DB_PASSWORD": "s3cr3t-Tr0ub4dor"}
 REDIS_PASSWORD = "r3d1s-passw0rd"  # noqa: S105 - of a Redis that lives as long as the tests
-
-
-@dataclass(frozen=True, kw_only=True)
-class Board:
-    """Flower after a deployment to four hosts in two batches, of which one failed.
-
-    Attributes:
-        run: the deployment.
-        worker: the worker that carried it out.
-        planted: what no page may show.
-    """
-
-    flower: Flower
-    run: RunView
-    worker: str
-    planted: tuple[str, ...]
 
 
 @pytest.fixture(scope="session")

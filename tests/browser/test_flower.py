@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.browser.conftest import Board
+from tests.support.board import Board
 from tests.support.chromium import Chromium
 
 pytestmark = pytest.mark.browser
