@@ -74,7 +74,7 @@ class Settings(BaseSettings):
     connect_timeout: Seconds = 10.0
     login_timeout: Seconds = 15.0
     command_timeout: Seconds = 30.0
-    connections_kept: Annotated[int, Field(ge=0)] = 128
+    connections_kept: Annotated[int, Field(ge=0)] = 1024
     concurrency: Annotated[int, Field(ge=1)] = 32
     reconnect_seconds: Seconds = 120.0
     cancel_grace: Annotated[int, Field(ge=0)] = 10

@@ -27,6 +27,7 @@ from tasks.reporting import Reporter
 from tasks.verification import verify
 from workers.connections import Connections, deadlines_of
 from workers.credentials import resolve_reference
+from workers.limits import connections_to_keep, raise_open_files
 from workers.transports.base import TransportError
 
 RUNS_COMPILED = 16
@@ -51,7 +52,7 @@ class Jobs:
         self._writer = writer
         self._connections = Connections(
             idle=settings.connection_idle,
-            most=settings.connections_kept,
+            most=connections_to_keep(settings.connections_kept, raise_open_files()),
             deadlines=deadlines_of(settings),
         )
         self._compiled = lru_cache(maxsize=RUNS_COMPILED)(self._compile)
