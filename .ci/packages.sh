@@ -24,6 +24,15 @@ docker-compose docker-compose
 sudo sudo
 curl curl
 wget wget
+openssl openssl
+unzip unzip
+zstd zstd
+xz xz-utils
+bzip2 bzip2
+systemd-analyze systemd
+zsh zsh
+fish fish
+tcsh tcsh
 END
 
 if [ -z "$missing" ]; then

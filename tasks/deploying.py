@@ -23,8 +23,7 @@ from tasks.hostscript.control import (
     Stopped,
 )
 from tasks.hostscript.masking import Masker
-from tasks.hostscript.results import Progress
-from tasks.hostscript.text import clean_line
+from tasks.hostscript.results import Progress, silent_driver
 from tasks.outcomes import HostResult, Outcome
 from tasks.record.store import LogPart
 from tasks.reporting import Reporter
@@ -190,7 +189,9 @@ class Deployment:
         if progress.ended or (status is not None and status.state in ("gone", "cancelled")):
             raise _Over(progress.result())
         if status is None:
-            raise _Over(self._mute(parser, follow))
+            code = follow.exit_status(self.settings.command_timeout)
+            progress.apply(silent_driver(code, follow.errors() or parser.preface))
+            raise _Over(progress.result())
         # The tail ended while the runner goes on: someone ended it, or the host is short of something.
         raise TransportError(Cause.CONNECTION_LOST, "the host stopped sending the run's output")
 
@@ -204,12 +205,6 @@ class Deployment:
             first_step=first_step,
             offset=self._offset,
         )
-
-    def _mute(self, parser: ControlParser, follow: Follow) -> HostResult:
-        """The host's shell ended before the driver said anything."""
-        said = clean_line(parser.preface or follow.errors()) or "nothing"
-        code = follow.exit_status(self.settings.command_timeout)
-        return _failed(Cause.COMMAND, f"the login's shell ended with exit code {code} and said: {said}")
 
     def _ask(self, session: Session) -> None:
         """After a long silence: end the follow when the runner is gone, so that its end is looked into."""

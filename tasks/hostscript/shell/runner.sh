@@ -90,7 +90,8 @@ __write() {
 # In the background: ends a step that has had its time. $N is step N's limit in seconds. It ends after one
 # such step, and the runner starts another: so the runner can wait for the end of the killing.
 __watch() {
-  trap 'kill $! 2>/dev/null; exit' TERM
+  # KILL: between fork and exec a child still has this trap, and would lose a TERM.
+  trap 'kill -9 $! 2>/dev/null; exit' TERM
   __n=$__shortest
   while sleep "$__n" & wait $!; do
     read -r __l </proc/self/stat
@@ -153,6 +154,7 @@ __end_step() {
 
 # The end of step __i was claimed by another: by the watchdog, which is ending it.
 __late() {
+  set +C
   __x=
   read -r __x <"s.$__a.$__i"
   [ "$__x" = timeout ] || return

@@ -27,6 +27,12 @@ def test_nothing_is_left_running_after_a_run(host: Host) -> None:
     wait_until(lambda: not host.processes(), "the last process to end")
 
 
+def test_many_quick_runs_leave_no_process(dash_host: Host) -> None:
+    for number in range(60):
+        dash_host.of_run(f"run-{number}").carry_out("true")
+    wait_until(lambda: not dash_host.processes(), "the last process of each run to end")
+
+
 def test_output_without_a_trailing_newline_stays_byte_exact(host: Host) -> None:
     driven, _ = host.carry_out("printf 'no newline'", r"printf '\n\n'", "printf x")
     assert driven.output == b"no newline\n\nx"

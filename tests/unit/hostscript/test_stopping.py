@@ -127,6 +127,8 @@ def test_a_step_past_its_time_that_ignores_term_is_killed_and_keep_going_goes_on
     assert driven.finish() == 0
     assert [step.state.value for step in folded(declared, driven).steps] == ["timed_out", "timed_out", "ok"]
     assert driven.output.endswith(b"three\n")
+    assert b"cannot" not in driven.output
+    assert b"File exists" not in driven.output
 
 
 def test_times_are_kept_with_no_worker_connected(host: Host) -> None:

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -118,9 +117,7 @@ def test_secrets_stand_in_no_argument_and_no_file(host: Host) -> None:
 @pytest.mark.parametrize("login_shell", ["bash", "dash", "zsh", "fish", "tcsh"])
 @pytest.mark.parametrize("mode", ["run", "stop", "put", "sweep"])
 def test_the_command_line_survives_any_login_shell(dash_host: Host, login_shell: str, mode: str) -> None:
-    shell = shutil.which(login_shell)
-    if shell is None:
-        pytest.skip(f"{login_shell} is not installed; the rules for the driver's text are tested without it")
+    shell = require(login_shell)
     invocations = {
         "run": driver.run(dash_host.where, dash_host.script(steps("echo one")), dash_host.environment()),
         "stop": driver.stop(dash_host.where),
