@@ -2,15 +2,17 @@
 # make demo ONCE=1     the same, and it ends by itself
 # make test            everything that CI runs: make check, then all test tiers
 # make check           linters, types, layers, shell scripts
+# make lowest          tests with the lowest versions of dependencies that pyproject.toml allows
 # make bench           Longshore and its peers, side by side
 # make clean           remove what these make
 
 VENV := .venv
 BIN := $(VENV)/bin
+LOWEST := .venv-lowest
 SHELL_SCRIPTS = .ci/run $(shell find . -name '*.sh' -not -path './.*/*' -o -path './.ci/*.sh')
 DEMO_HOSTS := 12
 
-.PHONY: check test packages demo bench clean
+.PHONY: check test packages lowest demo bench clean
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check .
@@ -25,6 +27,10 @@ test: packages check
 packages:
 	.ci/packages.sh
 
+lowest: $(LOWEST)/installed
+	$(LOWEST)/bin/lint-imports
+	$(LOWEST)/bin/python -m pytest tests/unit tests/integration/runs tests/browser
+
 demo: $(VENV)/installed-lab
 	$(BIN)/python -m lab.demo --hosts $(DEMO_HOSTS) $(if $(ONCE),--once)
 
@@ -32,7 +38,7 @@ bench: $(VENV)/installed-dev
 	$(BIN)/python -m bench
 
 clean:
-	rm -rf $(VENV) .demo .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist build
+	rm -rf $(VENV) $(LOWEST) .demo .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Two sizes of one environment: the demo needs no linters.
@@ -43,3 +49,7 @@ $(VENV)/installed-lab: pyproject.toml .ci/venv.sh
 $(VENV)/installed-dev: pyproject.toml .ci/venv.sh
 	.ci/venv.sh $(VENV) lab,dev
 	touch $@ $(VENV)/installed-lab
+
+$(LOWEST)/installed: pyproject.toml .ci/venv.sh
+	.ci/venv.sh $(LOWEST) lab,dev lowest
+	touch $@

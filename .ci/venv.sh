@@ -1,10 +1,12 @@
 #!/bin/sh
 # Makes a virtual environment, or takes the one that is there, and installs Longshore into it.
-# Usage: venv.sh DIRECTORY EXTRAS
+# Usage: venv.sh DIRECTORY EXTRAS [lowest]
+# With "lowest", each direct dependency comes in the lowest version that pyproject.toml allows.
 set -eu
 
 directory=$1
 extras=$2
+versions=${3:-newest}
 
 # A name on the PATH is not enough: a version manager's shim may stand for a version that isn't there.
 new_enough() {
@@ -42,4 +44,9 @@ if ! new_enough "$directory/bin/python" || ! "$directory/bin/python" -m pip --ve
     make_environment
 fi
 echo "installing Longshore and what it needs into $directory"
+if [ "$versions" = lowest ]; then
+    "$directory/bin/python" -m pip install --quiet --disable-pip-version-check uv
+    exec "$directory/bin/uv" pip install --quiet --python "$directory/bin/python" --resolution lowest-direct \
+        --editable ".[$extras]"
+fi
 exec "$directory/bin/python" -m pip install --quiet --disable-pip-version-check --editable ".[$extras]"

@@ -1,9 +1,15 @@
 """Flower, as a person sees it in a browser."""
 
+import shlex
+from pathlib import Path
+from urllib.parse import urlencode
+
 import pytest
 
+from producer.local import flower_command
 from tests.support.board import Board
 from tests.support.chromium import Chromium
+from tests.support.documents import blocks
 
 pytestmark = pytest.mark.browser
 
@@ -43,6 +49,16 @@ def test_the_verification_before_it_is_on_the_board_too(board: Board, chromium: 
     hosts = {(f"verification · batch 1/1 · web-{number} · direct", "ok") for number in range(1, 5)}
     gates = {("verification · gate", "batch 1/1 begins"), ("verification · gate", "run succeeded")}
     assert {(line["args"], line["Result"]) for line in lines} == hosts | gates
+
+
+def test_a_search_for_a_run_finds_it_alone(board: Board) -> None:
+    asked = {"search[value]": f"kwargs:{board.run.id}", "draw": 1, "start": 0, "length": 50}
+    asked |= {"order[0][column]": 0, "columns[0][data]": "args"}
+
+    found = board.flower.json(f"/tasks/datatable?{urlencode(asked)}")["data"]
+
+    assert len(found) == 7
+    assert {task["root_id"] for task in found} == {board.run.id}
 
 
 def test_a_tasks_page_leads_from_a_host_to_its_gate_and_to_the_run(board: Board, chromium: Chromium) -> None:
@@ -112,3 +128,15 @@ def test_nothing_can_be_done_from_it(board: Board) -> None:
     for path in (f"/api/task/revoke/{board.run.id}", "/api/task/send-task/longshore.advance"):
         assert board.flower.status(path, login=True, method="POST") == 403
     assert board.flower.status(f"/api/worker/shutdown/{board.worker}", login=True, method="POST") == 403
+
+
+def test_the_pages_command_is_the_one_that_is_started(board: Board) -> None:
+    (documented,) = blocks("reference/flower.md", "flower")
+    started = flower_command(board.flower.url, Path("/data"))
+
+    assert _forms(shlex.split(documented)[1:]) == _forms(started[3:])
+
+
+def _forms(words: list[str]) -> list[str]:
+    """A command's words without the values of its options."""
+    return [word.partition("=")[0] for word in words]
