@@ -27,6 +27,7 @@ class Reporter:
         self._written: tuple[StepResult, ...] = ()
         self._unwritten_head = b""
         self._written_size = 0
+        self._anew = True
         self._flushed = time.monotonic()
 
     def output(self, data: bytes) -> None:
@@ -56,8 +57,10 @@ class Reporter:
             self._unwritten_head = part.head
             return
         self._written, self._written_size = steps, size
+        self._anew = self._anew and not part.anew
 
     def rest(self) -> LogPart:
         """What no report has carried yet; whoever takes it writes it."""
         head, self._unwritten_head = self._unwritten_head + self._log.take_head(), b""
-        return LogPart(head=head, tail=self._log.tail, cut=self._log.cut)
+        anew = self._anew and self._log.size > 0
+        return LogPart(head=head, tail=self._log.tail, cut=self._log.cut, anew=anew)

@@ -27,11 +27,13 @@ class LogPart:
         head: bytes to append to the head.
         tail: the whole tail as it is now; empty while nothing was cut.
         cut: bytes left out between head and tail.
+        anew: it is the log's beginning; what another worker wrote before is replaced.
     """
 
     head: bytes = b""
     tail: bytes = b""
     cut: int = 0
+    anew: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,7 +191,7 @@ class RecordWriter:
     def report(self, claim: Claim, *, steps: str, log: LogPart) -> bool:
         """Write steps that moved (JSON) and what was printed; False when the claim no longer holds."""
         names = [keys.status(claim.run_id), keys.events(claim.run_id), keys.log(claim.run_id, claim.host)]
-        arguments = [claim.host, str(claim.token), steps, log.head, log.tail, log.cut]
+        arguments = [claim.host, str(claim.token), steps, log.head, log.tail, log.cut, int(log.anew)]
         return bool(self._scripts.call("report", names, arguments))
 
     def finish(
@@ -212,7 +214,8 @@ class RecordWriter:
         names += [_lease(claim), keys.log(run_id, claim.host), keys.VERIFIED, keys.PINS]
         names.append(keys.waiting(claim.target))
         arguments = [claim.host, str(claim.token), result.outcome.value, _json(result)]
-        arguments += [log.head, log.tail, log.cut, keys.identity(claim.target) if verified else ""]  # type: ignore[list-item] # bytes go as they are
+        arguments += [log.head, log.tail, log.cut, int(log.anew)]  # type: ignore[list-item] # bytes go as they are
+        arguments.append(keys.identity(claim.target) if verified else "")
         for identity, key in pins.items():
             arguments += [identity, key]
         left, *waiting = self._scripts.call("finish", names, arguments)

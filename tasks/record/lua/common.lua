@@ -31,7 +31,11 @@ local function holds(status_key, host, token)
   return redis.call('HGET', status_key, host) == 'running ' .. token
 end
 
-local function append_log(log_key, head, tail, cut)
+-- A worker that takes a host over reads the host's log from its beginning, so its first part begins the log anew.
+local function append_log(log_key, head, tail, cut, anew)
+  if anew == '1' then
+    redis.call('DEL', log_key, log_key .. ':tail')
+  end
   if head ~= '' then
     redis.call('APPEND', log_key, head)
   end

@@ -31,6 +31,7 @@ def test_a_killed_workers_hosts_go_on_under_another_and_nothing_runs_twice(rollo
     first = site.start_worker("official")
     run = rollout.submit(rollout.fleet(3), application_of(_gated(home), {"run": "echo after"}))
     site.wait_for(lambda: len(_ledger(home)) == 3, "three hosts under way")
+    site.wait_for(lambda: rollout.printed(run, "web-2") == b"begun", "what the first worker wrote")
 
     site.end_worker(first, number=signal.SIGKILL)
     site.start_worker("official")
@@ -44,7 +45,7 @@ def test_a_killed_workers_hosts_go_on_under_another_and_nothing_runs_twice(rollo
     assert outcomes(view) == [["ok"] * 3]
     assert _ledger(home) == ["begun-web-1", "begun-web-2", "begun-web-3"]
     assert [str(step.state) for step in view.batches[0].hosts[0].steps] == ["ok", "ok"]
-    assert rollout.printed(run, "web-2").endswith(b"done\nafter\n")
+    assert rollout.printed(run, "web-2") == b"begun\ndone\nafter\n"
 
 
 def test_a_worker_that_stood_still_past_its_lease_writes_nothing(rollout: Rollout) -> None:
