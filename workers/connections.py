@@ -2,22 +2,20 @@
 
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from config.settings import Settings
 from config.targets import HostTarget
 from workers.routes import PinnedKeys, Tunnels, endpoint_of, open_session
+from workers.shelf import Kept, Shelf, Way
 from workers.transports.base import Deadlines, StageClock, TransportError
-from workers.transports.endpoints import Endpoint
 from workers.transports.keys import check_host_key
 from workers.transports.ssh import SshSession
 from workers.transports.stages import untimed
 from workers.tunnels import Tunnel
 
-_Way = tuple[Endpoint, ...]
 _TRUSTED_SECONDS = 2.0
 _CHECK_SECONDS = 3.0
 
@@ -33,22 +31,6 @@ def deadlines_of(settings: Settings) -> Deadlines:
         login=login,
         channel=settings.connect_timeout + login,
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Kept:
-    """A session that waits for its next job.
-
-    Attributes:
-        way: the servers that it goes over, and the login at each; without their keys.
-        tunnels: the proxies that it goes through.
-        since: when it was given back.
-    """
-
-    way: _Way
-    session: SshSession
-    tunnels: tuple[Tunnel, ...]
-    since: float
 
 
 class Connections:
@@ -69,7 +51,7 @@ class Connections:
         self._most = most
         self._deadlines = deadlines or Deadlines()
         self._lock = threading.Lock()
-        self._kept: OrderedDict[int, _Kept] = OrderedDict()
+        self._kept = Shelf()
         self._timer: threading.Timer | None = None
         self._closed = False
         self._tunnels = Tunnels(self._deadlines, on_full=self._make_room)
@@ -117,8 +99,7 @@ class Connections:
         """Close everything that is kept; sessions that are lent end when they are given back."""
         with self._lock:
             self._closed = True
-            kept = list(self._kept.values())
-            self._kept.clear()
+            kept = self._kept.take_all()
             timer, self._timer = self._timer, None
         if timer is not None:
             timer.cancel()
@@ -132,40 +113,36 @@ class Connections:
         with self._lock:
             return len(self._kept)
 
-    def _take(self, way: _Way, *, accept_unknown: bool) -> SshSession | None:
+    def _take(self, way: Way, *, accept_unknown: bool) -> SshSession | None:
         """A kept session that answers; those that don't are closed on the way."""
         wanted = _without_keys(way)
         while True:
             with self._lock:
-                # The one that was used last is the likeliest to live.
-                fitting = (key for key in reversed(self._kept) if self._kept[key].way == wanted)
-                key = next(fitting, None)
-                if key is None:
-                    return None
-                found = self._kept.pop(key)
+                found = self._kept.take_latest(wanted)
+            if found is None:
+                return None
             session = found.session
             if self._is_good(found) and _keys_fit(way, session, accept_unknown=accept_unknown):
                 return session
             session.close()
 
-    def _is_good(self, kept: _Kept) -> bool:
+    def _is_good(self, kept: Kept) -> bool:
         waited = time.monotonic() - kept.since
         if waited > self._idle or not kept.session.is_alive():
             return False
         return waited < _TRUSTED_SECONDS or kept.session.answers(_CHECK_SECONDS)
 
-    def _give_back(self, way: _Way, target: HostTarget, session: SshSession) -> None:
+    def _give_back(self, way: Way, target: HostTarget, session: SshSession) -> None:
         tunnels = tuple(self._tunnels.get(target.hops[: count + 1]) for count in range(len(target.hops)))
         # A host that others wait for, behind a proxy with no place left, is not kept from them.
         good = session.is_alive() and not session.in_use and not any(tunnel.wanted for tunnel in tunnels)
         leaving = [session]
         with self._lock:
             if good and self._idle > 0 and self._most > 0 and not self._closed:
-                kept = _Kept(way=way, session=session, tunnels=tunnels, since=time.monotonic())
-                self._kept[id(kept)] = kept
+                self._kept.put(Kept(way=way, session=session, tunnels=tunnels, since=time.monotonic()))
                 leaving = []
-            if len(self._kept) > self._most:
-                leaving = [self._kept.popitem(last=False)[1].session]
+            if len(self._kept) > self._most and (oldest := self._kept.take_oldest()):
+                leaving = [oldest.session]
             self._schedule()
         for each in leaving:
             each.close()
@@ -173,8 +150,7 @@ class Connections:
     def _make_room(self, tunnel: Tunnel) -> None:
         """Close the session that waited longest among those that take a place on this proxy."""
         with self._lock:
-            key = next((key for key, each in self._kept.items() if tunnel in each.tunnels), None)
-            found = None if key is None else self._kept.pop(key)
+            found = self._kept.take_oldest(lambda each: tunnel in each.tunnels)
         if found is not None:
             found.session.close()
 
@@ -185,7 +161,7 @@ class Connections:
         """
         if self._timer is not None or self._closed:
             return
-        oldest = next(iter(self._kept.values()), None)
+        oldest = self._kept.oldest
         wait = self._idle if oldest is None else oldest.since + self._idle - time.monotonic()
         self._timer = threading.Timer(max(0.05, wait), self._close_idle)
         self._timer.daemon = True
@@ -195,8 +171,10 @@ class Connections:
         before = time.monotonic() - self._idle
         with self._lock:
             self._timer = None
-            leaving = [key for key, each in self._kept.items() if each.since <= before]
-            closing = [self._kept.pop(key).session for key in leaving]
+            closing = []
+            while (oldest := self._kept.oldest) is not None and oldest.since <= before:
+                self._kept.take_oldest()
+                closing.append(oldest.session)
         for session in closing:
             session.close()
         open_tunnels = [tunnel for tunnel in self._tunnels.all() if not tunnel.close_if_idle(self._idle)]
@@ -205,12 +183,12 @@ class Connections:
                 self._schedule()
 
 
-def _without_keys(way: _Way) -> _Way:
+def _without_keys(way: Way) -> Way:
     # Keys are no part of what a session is kept under: verification pins them while it stands.
     return tuple(replace(endpoint, keys=()) for endpoint in way)
 
 
-def _keys_fit(way: _Way, session: SshSession, *, accept_unknown: bool) -> bool:
+def _keys_fit(way: Way, session: SshSession, *, accept_unknown: bool) -> bool:
     try:
         for endpoint in way:
             check_host_key(endpoint, session.observed_keys[endpoint.name], accept_unknown=accept_unknown)
