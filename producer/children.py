@@ -4,7 +4,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from config.errors import LongshoreError
+from workers.leash import on_leash
 
 LOG_LINES_SHOWN = 15
 LAST_SECONDS = 5.0
@@ -53,7 +53,13 @@ class Children:
         self._children: list[Child] = []
 
     def start(
-        self, name: str, command: Sequence[str], *, environment: Mapping[str, str], announces: bool = False
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        announces: bool = False,
+        last_signal: int = signal.SIGTERM,
     ) -> Child:
         """Start a program out of the terminal's reach: a Ctrl-C there is for this process to answer.
 
@@ -62,11 +68,12 @@ class Children:
             command: program and arguments; no secrets, which every user of the machine could read.
             environment: its whole environment.
             announces: its first line of output is waited for with ``announcement``.
+            last_signal: what it gets when this process is killed outright.
         """
         log = self._logs / f"{name}.log"
         with log.open("wb") as stream:
             process = subprocess.Popen(  # noqa: S603 - our own commands
-                [sys.executable, "-m", "workers.leash", str(os.getpid()), *command],
+                on_leash(command, last_signal),
                 env=dict(environment),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE if announces else stream,

@@ -1,6 +1,7 @@
 """Everything on one machine: a Redis of its own, workers, Flower."""
 
 import os
+import signal
 import socket
 import sys
 import threading
@@ -51,7 +52,10 @@ def start_everything(
     environment = {**os.environ, **addresses.environment()}
     for pool in pools:
         children.start(f"worker-{pool}", [*_LONGSHORE, "worker", "--pool", pool], environment=environment)
-    children.start("flower", flower_command(addresses.flower_url, directory), environment=environment)
+    # Its broker dies at the same time, and without one Flower waits for it for ever rather than end.
+    # What it shows is saved each minute.
+    command = flower_command(addresses.flower_url, directory)
+    children.start("flower", command, environment=environment, last_signal=signal.SIGKILL)
     _wait_for_flower(children, addresses.flower_url, ending)
     return addresses
 

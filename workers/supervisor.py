@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from types import FrameType
 
 from config.celery_settings import queue_name
+from workers.leash import on_leash
 
 SLOW_RESTART_SECONDS = 5.0
 """A process that ends sooner than this is started again only after as long: it would end again."""
@@ -50,9 +51,11 @@ class _Supervisor:
     def _start(self, index: int) -> None:
         # A session of its own: a terminal's Ctrl-C reaches only the supervisor, which passes it on once.
         # On a leash: a supervisor that is killed outright leaves no worker behind that nobody watches.
-        command = [sys.executable, "-m", "workers.leash", str(os.getpid()), *self.commands[index]]
-        child = subprocess.Popen(command, start_new_session=True)  # noqa: S603 - our own command
+        child = subprocess.Popen(on_leash(self.commands[index]), start_new_session=True)  # noqa: S603 - our own command
         self.children[child.pid] = (index, time.monotonic())
+        if self.ending:
+            # Asked to end while this one was being started: whoever asked did not see it.
+            child.terminate()
 
     def _wait_for_one(self) -> None:
         pid, status = os.wait()
