@@ -21,7 +21,7 @@ def on_leash(command: Sequence[str], number: int = signal.SIGTERM) -> list[str]:
 
 
 def main() -> None:
-    """``python -m workers.leash PARENT SIGNAL COMMAND...``: become COMMAND; it gets SIGNAL when PARENT dies."""
+    """``python -m workers.leash PARENT SIGNAL COMMAND...``: become COMMAND, sent SIGNAL when PARENT dies."""
     parent, number, command = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
     with contextlib.suppress(AttributeError, OSError):  # a system without it: the parent still ends us itself
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)
