@@ -85,9 +85,14 @@ class Children:
         Raises:
             ChildError: one has ended.
         """
-        for child in self._children:
-            if child.process.poll() is not None:
-                raise _ended(child)
+        # An interrupt in the middle of `poll` would leave its lock taken: waiting for that child would not end.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+        try:
+            ended = next((child for child in self._children if child.process.poll() is not None), None)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if ended is not None:
+            raise _ended(ended)
 
     def end_all(self) -> None:
         """End them, the last one first, and whatever any of them has left behind."""
