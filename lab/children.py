@@ -85,7 +85,7 @@ class Children:
         Raises:
             ChildError: one has ended.
         """
-        # An interrupt in the middle of `poll` would leave its lock taken: waiting for that child would not end.
+        # An interrupt in the middle of `poll` leaves its lock taken: waiting for that child would not end.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
         try:
             ended = next((child for child in self._children if child.process.poll() is not None), None)
