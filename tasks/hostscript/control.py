@@ -135,13 +135,6 @@ class PutDone:
     name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Swept:
-    """Mode sweep removed this many run directories."""
-
-    count: int
-
-
 Event = (
     Output
     | Status
@@ -157,7 +150,6 @@ Event = (
     | DriverFailed
     | Stopped
     | PutDone
-    | Swept
 )
 
 
@@ -269,5 +261,4 @@ _VERBS: dict[str, Callable[[Sequence[str]], Event]] = {
     "fail": lambda words: DriverFailed(cause=Cause(words[0]), detail=" ".join(words[1:])),
     "stopped": _stopped,
     "put": lambda words: PutDone(name=words[0]),
-    "swept": lambda words: Swept(count=int(words[0])),
 }

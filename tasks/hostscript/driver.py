@@ -18,7 +18,6 @@ EXIT_ALIVE = 77
 
 TOOL_PACKAGES = {
     "setsid": "util-linux",
-    "find": "findutils",
     "nc": "netcat-openbsd",
     "systemctl": "systemd",
 } | dict.fromkeys(("head", "tail", "sleep", "wc", "mkdir", "mv", "rm", "sha256sum"), "coreutils")
@@ -41,7 +40,6 @@ _MODE_FILES = {
     "attach": _FOLLOWING,
     "probe": _FOLLOWING,
     "stop": ("process", "driver", "state", "stop"),
-    "sweep": ("driver", "sweep"),
 }
 
 
@@ -143,11 +141,6 @@ def put(where: HostRun, name: str, *, size: int, sha256: str) -> Invocation:
         sha256: of the content, in hexadecimal.
     """
     return _invocation("put", where, name, str(size), sha256)
-
-
-def sweep(where: HostRun, *, days: int) -> Invocation:
-    """Remove the directories of runs that finished over ``days`` days ago; any run of the host can ask."""
-    return _invocation("sweep", where, str(days))
 
 
 def _invocation(

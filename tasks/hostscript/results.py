@@ -21,7 +21,6 @@ from tasks.hostscript.control import (
     StepSkipped,
     StepStarted,
     Stopped,
-    Swept,
 )
 from tasks.hostscript.driver import TOOL_PACKAGES
 from tasks.hostscript.text import clean_line, last_line
@@ -104,7 +103,7 @@ class Progress:
 
     def _apply_to_run(
         self,
-        event: Status | Finished | RunnerLost | Refused | Busy | DriverFailed | Stopped | PutDone | Swept,
+        event: Status | Finished | RunnerLost | Refused | Busy | DriverFailed | Stopped | PutDone,
     ) -> None:
         match event:
             case Status():
@@ -119,7 +118,7 @@ class Progress:
                 self._fail(cause, _driver_message(cause, clean_line(detail)))
             case RunnerLost():
                 self._status, self.ended = Status(state="gone", size=0, detail="killed"), True
-            case Stopped() | PutDone() | Swept():
+            case Stopped() | PutDone():
                 pass
             case _:
                 assert_never(event)

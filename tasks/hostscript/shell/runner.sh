@@ -196,5 +196,16 @@ $__m finish $__u $__code
   kill "$__w" 2>/dev/null
   # The end of this process ends the connection's input, and with it the follower, which may have something to deliver.
   wait "$__aside"
+  __prune 2>/dev/null
   exit 0
+}
+
+# Removes the oldest of the finished runs beyond the last 20; one that has no finish is evidence, and stays. Names of runs
+# begin with their time.
+__prune() {
+  set -- ../*
+  while [ $# -gt 20 ]; do
+    [ "$1" = "../$__run" ] || [ ! -e "$1/finish" ] || rm -rf "$1"
+    shift
+  done
 }

@@ -105,6 +105,19 @@ def test_a_port_where_nothing_listens_is_refused(host: Host) -> None:
     assert fetched(host, f"http://127.0.0.1:{free_port()}/x").cause is Cause.PULL_REFUSED
 
 
+def test_an_address_without_a_way_to_it_is_not_called_refused(host: Host) -> None:
+    few = Path(host.path.split(":")[1])
+    (pulls,) = (few / name for name in ("curl", "wget") if (few / name).exists())
+    real = pulls.readlink()
+    pulls.unlink()
+    pulls.write_text(
+        f'#!/bin/sh\nexec {require("unshare")} -rn {real} {"wget " * (real.name == "busybox")}"$@"\n'
+    )
+    pulls.chmod(0o755)
+    result = fetched(host, "http://192.0.2.1/x")
+    assert result.cause is Cause.PULL_TIMEOUT, result
+
+
 def test_a_transfer_that_breaks_off_puts_nothing_in_place(host: Host, server: ThreadingHTTPServer) -> None:
     result = fetched(host, f"http://127.0.0.1:{server.server_port}/short")
     assert result.outcome is Outcome.FAILED

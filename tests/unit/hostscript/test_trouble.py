@@ -13,7 +13,17 @@ from tasks.hostscript import driver
 from tasks.hostscript.control import DriverFailed, Status, StepEnded
 from tasks.hostscript.results import silent_driver
 from tasks.outcomes import Outcome
-from tests.support.hostscript import MARKER, Host, command_lines, folded, names, require, steps, unavailable
+from tests.support.hostscript import (
+    MARKER,
+    Host,
+    command_lines,
+    folded,
+    names,
+    require,
+    steps,
+    unavailable,
+    wait_until,
+)
 
 TOOLS = ("mkdir", "head", "tail", "sleep", "wc", "setsid", "grep", "cat", "rm", "dd")
 
@@ -115,7 +125,7 @@ def test_secrets_stand_in_no_argument_and_no_file(host: Host) -> None:
 
 
 @pytest.mark.parametrize("login_shell", ["bash", "dash", "zsh", "fish", "tcsh"])
-@pytest.mark.parametrize("mode", ["run", "stop", "put", "sweep"])
+@pytest.mark.parametrize("mode", ["run", "stop", "put"])
 def test_the_command_line_survives_any_login_shell(dash_host: Host, login_shell: str, mode: str) -> None:
     shell = require(login_shell)
     invocations = {
@@ -127,7 +137,6 @@ def test_the_command_line_survives_any_login_shell(dash_host: Host, login_shell:
             size=0,
             sha256="e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
         ),
-        "sweep": driver.sweep(dash_host.where, days=14),
     }
     driven = dash_host.start(invocations[mode], login=shell)
     assert driven.finish() == 0, driven.errors()
@@ -141,7 +150,6 @@ def test_command_lines_keep_to_what_every_login_shell_takes() -> None:
         driver.run(where, b"", {}),
         driver.attach(where),
         driver.stop(where),
-        driver.sweep(where, days=1),
     ):
         assert re.fullmatch(r"[a-z0-9 &-]+", invocation.command)
     before, text, after = driver.put(where, "1.file", size=1, sha256="0" * 64).command.split("'")
@@ -218,11 +226,14 @@ def test_a_greeting_of_the_login_shell_is_no_part_of_the_log(dash_host: Host) ->
     assert isinstance(driven.events[0], Status)
 
 
-def test_sweep_removes_old_finished_runs_only(host: Host) -> None:
-    for run_id in ("old", "new"):
-        host.of_run(run_id).run(steps("true")).finish()
-    gone = host.of_run("gone")
-    gone.ask(driver.attach(gone.where))
-    os.utime(host.of_run("old").directory / "finish", (1, 1))
-    assert host.ask(driver.sweep(host.where, days=14)).only.count == 1
-    assert names(host.home / ".longshore" / "runs") == ["gone", "new"]
+def test_a_run_that_finishes_removes_the_oldest_finished_ones(host: Host) -> None:
+    runs = host.home / ".longshore" / "runs"
+    for index in range(23):
+        (runs / f"run-{index:02}").mkdir(parents=True)
+        if index != 1:
+            (runs / f"run-{index:02}" / "finish").write_text("0\n")
+    driven = host.of_run("run-30").run(steps("true"))
+    driven.finish()
+    assert driven.errors() == b""
+    kept = ["run-01", *(f"run-{index:02}" for index in range(4, 23)), "run-30"]
+    wait_until(lambda: names(runs) == kept, "the oldest to go")

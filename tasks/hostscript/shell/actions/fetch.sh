@@ -25,7 +25,9 @@ __curl() {
   case $__c in
     0) ;;
     5 | 6) __cause pull_dns "$__o" ;;
-    7) case $__o in
+    # Its message says "couldn't connect" of all; the trace of a second try tells why.
+    7) __x=$(printf 'url = "%s"\n' "$1" | curl -qsvg --connect-timeout 5 -K - -o /dev/null 2>&1)
+      case $__x in
         *imed\ out* | *"o route"* | *nreachable*) __cause pull_timeout "$__o" ;;
         *) __cause pull_refused "$__o" ;;
       esac ;;
