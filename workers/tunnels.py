@@ -172,6 +172,7 @@ class Tunnel:
             raise self.lost(wire) from None
         if wire.ping(_SECONDS_TO_BLAME):
             raise target.error(Cause.TCP_TIMEOUT, f"no answer to {self.endpoint.place} within {seconds:g} s")
+        self.lost(wire)
         raise self.endpoint.error(Cause.PROXY_FORWARD_TIMEOUT, f"it said nothing for {seconds:g} s")
 
     def _give_back(self) -> None:
