@@ -234,7 +234,7 @@ def test_a_flood_of_output_fills_neither_redis_nor_the_worker(rollout: Rollout) 
     before = psutil.Process(site.workers[worker].pid).memory_info().rss
     view = rollout.deploy(
         rollout.fleet(1),
-        application_of({"run": "echo first; yes 0123456789 | head -c 200000000; echo last"}),
+        application_of({"run": "echo first; yes 0123456789 | head -c 1000000000; echo last"}),
     )
     after = psutil.Process(site.workers[worker].pid).memory_info().rss
 
@@ -242,7 +242,7 @@ def test_a_flood_of_output_fills_neither_redis_nor_the_worker(rollout: Rollout) 
     assert outcomes(view) == [["ok"]]
     assert log.head.startswith(b"first\n0123456789\n")
     assert log.tail.endswith(b"last\n")
-    assert log.cut == 200_000_000 + len(b"first\nlast\n") - len(log.head) - len(log.tail)
+    assert log.cut == 1_000_000_000 + len(b"first\nlast\n") - len(log.head) - len(log.tail)
     assert site.record.memory_usage(keys.log(view.id, "web-1")) < 300_000
     assert after - before < 60_000_000
 
