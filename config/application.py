@@ -12,6 +12,12 @@ ParameterName = Annotated[
     Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$"),
     Words(expected="a name of letters, digits and _ that doesn't start with a digit"),
 ]
+VariableName = Annotated[
+    str,
+    # Names with two underscores in front are the host script's own.
+    Field(pattern=r"^(_?[A-Za-z][A-Za-z0-9_]*|_[0-9][A-Za-z0-9_]*|_)$"),
+    Words(expected="a name of letters, digits and _ that starts with no digit and not with two _"),
+]
 Status = Annotated[int, Field(ge=100, le=599, strict=True), Words(expected="an HTTP status from 100 to 599")]
 ACTION_KINDS = ("run", "fetch", "upload", "unpack", "link", "service", "check")
 CHECK_KINDS = ("http", "tcp", "command")
@@ -152,7 +158,7 @@ class Action(Value):
     check: Check | None = None
     name: Text | None = None
     directory: Text | None = Field(default=None, alias="in")
-    env: dict[ParameterName, str] = Field(default_factory=dict)
+    env: dict[VariableName, str] = Field(default_factory=dict)
     timeout: Seconds = 600.0
     become: (
         Annotated[

@@ -7,6 +7,7 @@ from typing import Any
 from config.plain import mapping, text
 from config.problems import Finding, Path, did_you_mean, listed
 from config.templates import TemplateFieldError, is_template, undefined_names
+from config.variables import unusable_name
 
 TEMPLATE_FIELDS: Mapping[str, tuple[str, ...]] = {
     "fetch": ("url", "to", "sha256", "mode"),
@@ -19,18 +20,26 @@ TEMPLATE_FIELDS: Mapping[str, tuple[str, ...]] = {
 COMMAND_FIELDS: tuple[Path, ...] = (("run",), ("when",), ("service", "command"), ("check", "command"))
 PLACEHOLDER_CHECKSUM = "..."
 _NAME_IN_TEMPLATE = re.compile(r"\{\{-?\s*([A-Za-z_][A-Za-z0-9_]*)")
+_PORT = r"0*([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])"
+_URL = re.compile(rf"https?://([^\s/@]*@)?(\[[^\[\]\s/]+\]|[^\s/:@?#]+)(:{_PORT})?([/?#]\S*)?")
 _FORMS = {
     "sha256": (re.compile(r"[0-9A-Fa-f]{64}"), "a SHA-256 checksum of 64 hexadecimal digits"),
     "mode": (re.compile(r"[0-7]{3,4}"), 'an octal mode such as "0644"'),
-    "url": (re.compile(r"https?://\S+"), "an http:// or https:// URL"),
-    "http": (re.compile(r"https?://\S+"), "an http:// or https:// URL"),
-    "tcp": (re.compile(r"(\[[^\[\]]+\]|[^\s:\[\]]+):\d{1,5}"), "host:port, an IPv6 address in brackets"),
+    "url": (_URL, "an http:// or https:// URL"),
+    "http": (_URL, "an http:// or https:// URL"),
+    "tcp": (
+        re.compile(rf"(\[[^\[\]]+\]|[^\s:\[\]]+):{_PORT}"),
+        "host:port, an IPv6 address in brackets and a port from 1 to 65535",
+    ),
 }
 
 
 def check_application(data: Any) -> Iterator[Finding]:
     """Everything that is wrong between the parts of an application."""
     parameters = mapping(data, "parameters")
+    for name in parameters:
+        if wrong := unusable_name(str(name)):
+            yield Finding(path=("parameters", name), message=f"expected another name: {wrong}", at_key=True)
     actions = data.get("actions") if isinstance(data, dict) else None
     for index, action in enumerate(actions if isinstance(actions, list) else []):
         for finding in _action(action, parameters):

@@ -46,6 +46,7 @@ class Cause(StrEnum):
     CONNECTION_LOST = "connection_lost"
     WORKER_LOST = "worker_lost"
     HOST_RESTARTED = "host_restarted"
+    SCRIPT_KILLED = "script_killed"
     BUSY = "busy"
     CANCELLED = "cancelled"
     CANCEL_UNCONFIRMED = "cancel_unconfirmed"

@@ -225,6 +225,13 @@ _ON_THE_WAY: dict[Cause, Explanation] = {
         "The worker was killed or its machine is down, and no other worker of the pool is running.",
         "Run `longshore pools`, start a worker of the pool, and deploy again.",
     ),
+    Cause.SCRIPT_KILLED: _words(
+        "The host script was killed while a step ran, so nobody knows how the step ended.",
+        "The step killed its parent, memory ran out (the kernel's OOM killer), or somebody or systemd's "
+        "KillUserProcesses ended the login's processes.",
+        "Read `journalctl -k` on the host and the step's output, then deploy again. Declare the step "
+        "`idempotent: true` if it may run twice.",
+    ),
     Cause.HOST_RESTARTED: _words(
         "The host was restarted while a step ran, so nobody knows how the step ended.",
         "A step rebooted it, or it crashed or was restarted by somebody.",

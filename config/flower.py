@@ -9,9 +9,6 @@ tasks_columns = "args,state,result,received,runtime,worker,uuid"
 # `longshore cancel` and `longshore deploy` do both.
 read_only = True
 
-# A worker whose machine is busy takes more than a second to answer, and is shown empty where it does not.
-inspect_timeout = 5_000.0
-
 # What Flower has seen is saved every minute, since a kill would lose what it saves at its end.
 persistent = True
 state_save_interval = 60_000

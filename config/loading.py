@@ -1,6 +1,7 @@
 """Fleet and application files, read, checked, and refused with everything that is wrong in them."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from os import PathLike
 from typing import Any, TypeVar
 
@@ -9,9 +10,10 @@ from pydantic import ValidationError
 from config.application import Application
 from config.application_checks import check_application
 from config.checks import check_fleet
+from config.errors import BadInputError
 from config.fleet import Fleet
 from config.positions import Document, place_of
-from config.problems import Finding, InvalidFileError, Problem, dotted
+from config.problems import Finding, InvalidFileError, Problem, UnplacedError, dotted
 from config.reading import read_document
 from config.values import Value
 from config.wording import QUOTE_IT, findings_of, found
@@ -36,6 +38,21 @@ def load_application(path: str | PathLike[str]) -> Application:
         InvalidFileError: it can't be read, or something in it is wrong; names everything that is.
     """
     return _load(path, Application, check_application, "application, parameters, actions and rollout")
+
+
+@contextmanager
+def placed(path: str | PathLike[str]) -> Iterator[None]:
+    """Say where in the file stands what turns out to be wrong with its data after it was loaded.
+
+    Raises:
+        BadInputError: in place of an ``UnplacedError``.
+    """
+    try:
+        yield
+    except UnplacedError as error:
+        file = str(path)
+        problems = _problems(file, read_document(file), list(error.findings))
+        raise BadInputError("\n".join([*error.lines, *map(str, problems)])) from None
 
 
 def _load(path: str | PathLike[str], model: type[_Model], check: _Check, keys: str) -> _Model:

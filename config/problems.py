@@ -64,6 +64,21 @@ class InvalidFileError(BadInputError):
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
+class UnplacedError(BadInputError):
+    """What was asked for is not valid, some of it at places in data whose file is not known where that shows.
+
+    Attributes:
+        lines: what is wrong apart from those.
+        findings: what is wrong with the data.
+    """
+
+    def __init__(self, *, lines: Iterable[str] = (), findings: Iterable[Finding] = ()) -> None:
+        self.lines, self.findings = tuple(lines), tuple(findings)
+        super().__init__(
+            "\n".join([*self.lines, *(f"{dotted(each.path)}: {each.message}" for each in self.findings)])
+        )
+
+
 def dotted(path: Path) -> str:
     """A path as people write it: ``clusters.web.hosts.web-1``, ``actions[2].fetch.url``."""
     text = ""

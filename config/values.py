@@ -1,5 +1,6 @@
 """The kinds of value that fleet, application and plan are made of."""
 
+import math
 import re
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -8,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$"
+LONGEST_SECONDS, SHORTEST_SECONDS = 366 * 86_400.0, 0.001
 _DURATION = re.compile(r"^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$")
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
 _PERCENT = re.compile(r"^(\d{1,3})%$")
@@ -35,7 +37,10 @@ class Value(BaseModel):
 def _seconds(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise ValueError("expected a duration such as 30s, 5m or 1.5h")  # noqa: TRY004 - pydantic collects ValueError
-    match = _DURATION.match(str(value).strip())
+    if not isinstance(value, str):
+        # As numbers, so that what was written into a record can be read back, however Python writes it.
+        return float(value) if abs(value) <= LONGEST_SECONDS else math.inf
+    match = _DURATION.match(value.strip())
     if match is None:
         raise ValueError("expected a duration such as 30s, 5m or 1.5h")
     return float(match[1]) * _UNIT_SECONDS[match[2]]
@@ -107,8 +112,8 @@ Address = Annotated[str, AfterValidator(_address), Words(expected="an IPv4 or IP
 Seconds = Annotated[
     float,
     BeforeValidator(_seconds),
-    Field(gt=0),
-    Words(expected="a duration above 0 such as 30s, 5m or 1.5h"),
+    Field(ge=SHORTEST_SECONDS, le=LONGEST_SECONDS),
+    Words(expected="a duration such as 30s, 5m or 1.5h, above 0 and up to 366d"),
 ]
 CountOrPercent = Annotated[
     int | str,

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from os import PathLike
@@ -11,7 +12,7 @@ from typing import Self, TypeVar
 from config.application import Application
 from config.errors import RedisUnreachableError
 from config.fleet import Fleet
-from config.loading import load_application, load_fleet
+from config.loading import load_application, load_fleet, placed
 from config.settings import load_settings
 from config.targets import HostTarget
 from producer.login import login_name
@@ -135,7 +136,9 @@ class Client:
             RedisUnreachableError: nothing was sent.
         """
         fleet = _loaded(fleet, load_fleet)
-        plan = plan_deployment(fleet, _loaded(application, load_application), _names(to), parameters or {})
+        loaded = _loaded(application, load_application)
+        with nullcontext() if isinstance(application, Application) else placed(application):
+            plan = plan_deployment(fleet, loaded, _names(to), parameters or {})
         self._servers.check()
         unverified = self._unverified(plan)
         if not unverified:

@@ -210,7 +210,7 @@ class Deployment:
         """After a long silence: end the follow when the runner is gone, so that its end is looked into."""
         for event in self._converse(session, driver.probe(self.delivery.where)):
             if isinstance(event, Status) and event.state == "gone":
-                raise TransportError(Cause.HOST_RESTARTED, "the run's processes are gone from the host")
+                raise TransportError(Cause.SCRIPT_KILLED, "the run's processes are gone from the host")
 
     def _stop(self, session: Session) -> None:
         """End the run's processes on the host, and have it confirmed."""

@@ -1,11 +1,13 @@
 """A host's job, made from its claim: what to do, with what, over which connections."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
 
 from config.causes import Cause
+from config.errors import BadInputError
 from config.fleet import Become
 from config.settings import Settings
 from config.targets import HostTarget
@@ -84,6 +86,7 @@ class Jobs:
             for name, reference in release.plan.secrets.items()
         }
         application = release.plan.application
+        _check_secrets(secrets)
         environment = driver.environment_of(
             {**release.plan.parameters, **secrets},
             run_id=claim.run_id,
@@ -191,6 +194,13 @@ class Foregone:
     def rest_of_log(self) -> LogPart:
         """Nothing was printed."""
         return LogPart()
+
+
+def _check_secrets(secrets: Mapping[str, str]) -> None:
+    try:
+        driver.check_environment(secrets)
+    except BadInputError as error:
+        raise TransportError(Cause.CREDENTIAL, str(error)) from None
 
 
 def pins_of(claim: Claim, result: HostResult) -> dict[str, str]:

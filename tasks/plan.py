@@ -21,6 +21,7 @@ class Plan(Value):
         secrets: references for those that are.
         batches: names of hosts, batch by batch; each host stands in exactly one.
         hosts: every host of the batches, by name.
+        steps: names of the application's steps, in order.
         max_failed: more failed hosts than this, over the whole run, stop it.
     """
 
@@ -30,6 +31,7 @@ class Plan(Value):
     secrets: dict[str, SecretReference] = Field(default_factory=dict)
     batches: tuple[tuple[Name, ...], ...]
     hosts: dict[Name, HostTarget]
+    steps: tuple[str, ...] = ()
     max_failed: CountOrPercent = 0
 
     @property

@@ -8,10 +8,11 @@ from config.application import Application
 from config.application_checks import malformed, template_fields
 from config.errors import BadInputError
 from config.fleet import Fleet, SecretReference
-from config.problems import did_you_mean, dotted, listed
+from config.problems import Finding, UnplacedError, did_you_mean, listed
 from config.routing import Router, resolve_target
 from config.targets import HostTarget
 from config.templates import TemplateFieldError, render
+from tasks.actions.steps import steps_of
 from tasks.batches import failure_limit, split_batches
 from tasks.plan import Plan
 
@@ -66,10 +67,11 @@ def plan_deployment(
 
     Raises:
         BadInputError: something is missing, unknown or doesn't fit; names everything of its kind.
+        UnplacedError: the same, and some of it is wrong in the application's data.
     """
     with _together() as check:
         names, hosts = check(_hosts_of_one_cluster, fleet, targets) or ((), {})
-        parameters, secrets = check(_filled_in, application, given) or ({}, {})
+        parameters, secrets, steps = check(_filled_in, application, given) or ({}, {}, ())
     # As in plan_verification: nothing here that wasn't validated already.
     return Plan.model_construct(
         kind="deployment",
@@ -78,6 +80,7 @@ def plan_deployment(
         secrets=secrets,
         batches=split_batches(names, application.rollout.batches),
         hosts=hosts,
+        steps=steps,
         max_failed=application.rollout.max_failed,
     )
 
@@ -85,18 +88,22 @@ def plan_deployment(
 @contextmanager
 def _together() -> Iterator[_Check]:
     """Run several checks, and tell what all of them found wrong at once."""
-    problems: list[str] = []
+    lines: list[str] = []
+    findings: list[Finding] = []
 
     def check(function: Callable[..., _Found], *arguments: Any) -> _Found | None:
         try:
             return function(*arguments)
+        except UnplacedError as error:
+            lines.extend(error.lines)
+            findings.extend(error.findings)
         except BadInputError as error:
-            problems.append(str(error))
-            return None
+            lines.append(str(error))
+        return None
 
     yield check
-    if problems:
-        raise BadInputError("\n".join(problems))
+    if lines or findings:
+        raise UnplacedError(lines=lines, findings=findings)
 
 
 def _hosts_of_one_cluster(
@@ -110,10 +117,12 @@ def _hosts_of_one_cluster(
 
 def _filled_in(
     application: Application, given: Mapping[str, str]
-) -> tuple[dict[str, str], dict[str, SecretReference]]:
+) -> tuple[dict[str, str], dict[str, SecretReference], tuple[str, ...]]:
+    """Parameters, references of secret ones, and names of the steps, which are made as workers make them."""
     parameters, secrets = parameters_for(application, given)
     _fields_fill_in(application, parameters)
-    return parameters, secrets
+    steps = steps_of(application, parameters, render=render, secrets=tuple(secrets))
+    return parameters, secrets, tuple(step.name for step in steps)
 
 
 def parameters_for(
@@ -213,7 +222,7 @@ def _parameter_problems(application: Application, given: Mapping[str, str]) -> I
 
 
 def _fields_fill_in(application: Application, parameters: Mapping[str, str]) -> None:
-    problems = []
+    findings = []
     for index, action in enumerate(application.actions):
         for path, text in template_fields(action.model_dump(by_alias=True)):
             try:
@@ -221,6 +230,6 @@ def _fields_fill_in(application: Application, parameters: Mapping[str, str]) -> 
             except TemplateFieldError as error:
                 wrong = str(error)
             if wrong:
-                problems.append(f"{dotted(('actions', index, *path))}: {wrong}")
-    if problems:
-        raise BadInputError("\n".join(problems))
+                findings.append(Finding(path=("actions", index, *path), message=wrong))
+    if findings:
+        raise UnplacedError(findings=findings)

@@ -22,7 +22,7 @@ from tasks.record.claims import NotClaimed
 from tasks.record.connection import connect
 from tasks.record.presence import Presence
 from tasks.record.reading import RecordReader
-from tasks.record.store import Freed, RecordWriter
+from tasks.record.store import Freed, LogPart, RecordWriter
 from tasks.sweeping import Sweeper
 from workers.app import app
 from workers.queues import BrokerQueues
@@ -92,8 +92,7 @@ class Runtime:
             return None
         with self._holdings.holding(claim) as held:
             started = time.monotonic()
-            job = self._jobs.job(held)
-            result = _result_of(job)
+            job, result = _carried_out(self._jobs, held)
             result = result.model_copy(update={"seconds": round(time.monotonic() - started, 3)})
             freed = self._record(held, job, result)
         if freed is None:
@@ -111,9 +110,9 @@ class Runtime:
         if freed.waiting_run:
             send_waiting(freed.waiting_run, freed.waiting_host, self._reader, outbox)
 
-    def _record(self, held: Held, job: HostJob, result: HostResult) -> Freed | None:
+    def _record(self, held: Held, job: HostJob | None, result: HostResult) -> Freed | None:
         """Write an outcome; while Redis is away, hold it and try again."""
-        printed, pins = job.rest_of_log(), pins_of(held.claim, result)
+        printed, pins = job.rest_of_log() if job else LogPart(), pins_of(held.claim, result)
 
         def write() -> Freed | None:
             if held.lost.is_set():
@@ -135,16 +134,27 @@ class Runtime:
         return {worker.pool for worker in self._presence.live()}
 
 
-def _result_of(job: HostJob) -> HostResult:
+def _carried_out(jobs: Jobs, held: Held) -> tuple[HostJob | None, HostResult]:
+    """Make a host's job and do it; the job is None where it couldn't even be made."""
+    job: HostJob | None = None
     try:
-        return job.carry_out()
+        job = jobs.job(held)
+        return job, job.carry_out()
+    except (redis.ConnectionError, redis.TimeoutError):
+        if job is None:  # what to do stands in the record; once it is back, the sweep sends this host again
+            raise
+        return job, _failed_itself("the record could not be reached", begun=True)
     except Exception as error:  # a host's job ends in a value, whatever happens: the one boundary
         log.exception("a host's job failed in a way that nobody foresaw")
-        return HostResult(
-            outcome=Outcome.INDETERMINATE,
-            cause=Cause.INTERNAL,
-            message=f"Longshore itself failed ({type(error).__name__}); the worker's log has more",
-        )
+        return job, _failed_itself(type(error).__name__, begun=job is not None or held.claim.claims > 0)
+
+
+def _failed_itself(what: str, *, begun: bool) -> HostResult:
+    return HostResult(
+        outcome=Outcome.INDETERMINATE if begun else Outcome.FAILED,
+        cause=Cause.INTERNAL,
+        message=f"Longshore itself failed ({what}); the worker's log has more",
+    )
 
 
 def _until_reachable(write: "Callable[[], Freed | None]") -> Freed | None:

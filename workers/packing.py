@@ -48,17 +48,26 @@ def parcel(source: str) -> Iterator[Parcel]:
     Raises:
         SourceError: it isn't there, or can't be read.
     """
-    path = Path(source).expanduser()
     try:
-        content = _packed(path) if path.is_dir() else path.open("rb")
+        path = Path(source).expanduser()
+        content = _packed(path) if path.is_dir() else _opened(path)
     except OSError as error:
         raise SourceError(f"{source}: {error.strerror or error}") from None
+    except (RuntimeError, ValueError) as error:  # an unknown user's home; a NUL in the path
+        raise SourceError(f"{source}: {error}") from None
     with content:
         digest, size = hashlib.sha256(), 0
         while chunk := content.read(CHUNK_BYTES):
             digest.update(chunk)
             size += len(chunk)
         yield Parcel(size=size, sha256=digest.hexdigest(), folder=path.is_dir(), content=content)
+
+
+def _opened(path: Path) -> BinaryIO:
+    # A pipe would never begin, and a device never end.
+    if path.exists() and not path.is_file():
+        raise OSError("it is neither a file nor a folder")
+    return path.open("rb")
 
 
 def _packed(folder: Path) -> BinaryIO:

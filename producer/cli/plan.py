@@ -2,9 +2,8 @@
 
 import click
 
-from config.loading import load_application, load_fleet
+from config.loading import load_application, load_fleet, placed
 from config.settings import load_settings
-from config.templates import render
 from producer.cli.options import (
     fleet_option,
     json_option,
@@ -15,7 +14,6 @@ from producer.cli.options import (
 )
 from producer.cli.output import print_json, show
 from producer.rendering.places import plan_report
-from tasks.actions.steps import steps_of
 from tasks.planning import plan_deployment
 
 
@@ -35,10 +33,9 @@ def plan(
 ) -> None:
     """Show what a deployment would do: batches, routes, steps. Nothing is sent, and Redis isn't asked."""
     loaded = load_fleet(required_fleet_file(fleet, load_settings().fleet))
-    made = plan_deployment(loaded, load_application(application), targets, parameters_from(assignments))
+    with placed(application):
+        made = plan_deployment(loaded, load_application(application), targets, parameters_from(assignments))
     if as_json:
         print_json(made)
-        return
-    assert made.application is not None  # noqa: S101 - a deployment has one
-    steps = steps_of(made.application, made.parameters, render=render, secrets=tuple(made.secrets))
-    show(plan_report(made, [step.name for step in steps]))
+    else:
+        show(plan_report(made))

@@ -68,7 +68,7 @@ def ports_table(rows: Sequence[Reach]) -> Table:
     return made
 
 
-def plan_report(plan: Plan, steps: Sequence[str]) -> RenderableType:
+def plan_report(plan: Plan) -> RenderableType:
     """What a deployment would do."""
     total = len(plan.hosts)
     limit = failure_limit(plan.max_failed, total)
@@ -76,7 +76,7 @@ def plan_report(plan: Plan, steps: Sequence[str]) -> RenderableType:
     for index, names in enumerate(plan.batches, start=1):
         batches.add_row(str(index), str(len(names)), abbreviated(names, NAMES_SHOWN))
     actions = table("step", "does", right=("step",))
-    for index, step in enumerate(steps, start=1):
+    for index, step in enumerate(plan.steps, start=1):
         actions.add_row(str(index), plain(step))
     parameters = plan.parameters | {
         name: f"(secret, from the worker's {'variable' if where.env else 'file'} {where.env or where.file})"

@@ -6,10 +6,11 @@ from collections.abc import Callable, Collection, Mapping
 from config.application import Action, Application
 from config.errors import BadInputError
 from config.fleet import Become
+from config.problems import Finding, UnplacedError
 from config.values import Value
 from tasks.actions import commands
 from tasks.actions.words import clear_text, known_references, secret_references, shell_word
-from tasks.hostscript.driver import check_variable
+from tasks.hostscript.driver import check_environment
 
 Render = Callable[[str, Mapping[str, str]], str]
 _NAME_LENGTH = 72
@@ -75,30 +76,26 @@ def steps_of(
         become: what the cluster says, for actions that say nothing themselves.
 
     Raises:
-        BadInputError: an action can't be made into a step; the text says which and why.
+        UnplacedError: actions can't be made into steps; says which and why.
     """
-    for name in (*parameters, *secrets):
-        check_variable(name, parameters.get(name, ""))
+    check_environment({**dict.fromkeys(secrets, ""), **parameters})
     values = {**parameters, **secret_references(secrets)}
 
     def fill(text: str) -> str:
         return known_references(render(text, values), secrets)
 
-    steps = []
-    for index, action in enumerate(application.actions, start=1):
+    steps, findings = [], []
+    for index, action in enumerate(application.actions):
         try:
-            steps.append(_step(index, action, fill, become))
+            steps.append(_step(index + 1, action, fill, become))
         except BadInputError as error:
-            raise BadInputError(f"action {index} ({action.kind}): {error}") from error
+            findings.append(Finding(path=("actions", index), message=str(error)))
+    if findings:
+        raise UnplacedError(findings=findings)
     return tuple(steps)
 
 
 def _step(index: int, action: Action, fill: Callable[[str], str], become: Become | None) -> Step:
-    for name in action.env:
-        if name.startswith("__"):
-            raise BadInputError(
-                f"env: {name}: names that begin with two underscores are the host script's own"
-            )
     return Step(
         index=index,
         name=_name(action, fill),

@@ -1,7 +1,6 @@
 """The driver: what a worker runs on a host to start, follow, ask, stop or feed a run."""
 
-import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -9,6 +8,7 @@ from pydantic import Field
 
 from config.errors import BadInputError
 from config.values import Name, Value
+from config.variables import LARGEST_ENVIRONMENT, unusable_name, unusable_value
 from tasks.hostscript.shell import one_line, quote, shell_text
 
 EXIT_FAILED = 69
@@ -23,14 +23,7 @@ TOOL_PACKAGES = {
 } | dict.fromkeys(("head", "tail", "sleep", "wc", "mkdir", "mv", "rm", "sha256sum"), "coreutils")
 """Debian's package of a tool that a host may lack; any other is of its tool's name."""
 
-_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
-# Read-only or with a meaning of their own in one of the shells: setting them would break the runner.
-_RESERVED = re.compile(
-    r"^(PATH|IFS|HOME|PWD|OLDPWD|ENV|PPID|E?UID|OPTIND|PS4|LINENO|RANDOM|BASH_ENV|BASHOPTS|SHELLOPTS"
-    r"|BASH_VERSINFO|POSIXLY_CORRECT|LD_PRELOAD|LD_LIBRARY_PATH|__.*)$"
-)
-_LARGEST_VALUE = 96 * 1024  # Linux gives one variable 128 KiB
-_LARGEST_ENVIRONMENT = 1024 * 1024
+_OWN = frozenset(("LONGSHORE_RUN", "LONGSHORE_APPLICATION", "LONGSHORE_HOST", "LONGSHORE_BATCH"))
 _STOP_GRACE = 10
 _DETACHED = ("run", "resume")
 _FOLLOWING = ("process", "driver", "state", "follow")
@@ -172,33 +165,29 @@ def _encoded(text: str) -> bytes:
 
 
 def _exports(environment: Mapping[str, str]) -> str:
-    for name, value in environment.items():
-        check_variable(name, value)
-    text = "".join(f"export {name}={quote(value)}\n" for name, value in environment.items())
-    if len(text) > _LARGEST_ENVIRONMENT:
-        raise BadInputError(
-            f"the parameters are {len(text)} bytes together; a host takes {_LARGEST_ENVIRONMENT} at most"
-        )
-    return text
+    check_environment(environment, own=_OWN)
+    return "".join(f"export {name}={quote(value)}\n" for name, value in environment.items())
 
 
-def check_variable(name: str, value: str = "") -> None:
-    """Whether a parameter can be an environment variable on a host; the value never shows in the error.
+def check_environment(environment: Mapping[str, str], *, own: Collection[str] = ()) -> None:
+    """Whether these can be environment variables on a host; a value never shows in the error.
+
+    Args:
+        environment: by name.
+        own: names that are Longshore's own, and so no parameter's.
 
     Raises:
-        BadInputError: it can't, and why.
+        BadInputError: they can't, and why.
     """
-    if not _NAME.match(name) or _RESERVED.match(name):
+    size = 0
+    for name, value in environment.items():
+        wrong = None if name in own else unusable_name(name)
+        if wrong := wrong or unusable_value(value):
+            raise BadInputError(f"parameter {name!r}: {wrong}")
+        size += len(name) + len(quote(value).encode("utf-8", "surrogateescape"))
+    if size > LARGEST_ENVIRONMENT:
         raise BadInputError(
-            f"parameter {name!r}: this name has a meaning in the host's shell; choose another one"
-        )
-    if "\0" in value:
-        raise BadInputError(
-            f"parameter {name!r}: its value has a NUL character, which no environment variable can hold"
-        )
-    if len(value.encode("utf-8", "surrogateescape")) > _LARGEST_VALUE:
-        raise BadInputError(
-            f"parameter {name!r}: its value is over {_LARGEST_VALUE} bytes; use an upload for content"
+            f"the parameters are {size} bytes together; a host takes {LARGEST_ENVIRONMENT} at most"
         )
 
 

@@ -164,10 +164,11 @@ class Progress:
         if status is not None and status.state == "cancelled":
             return Outcome.CANCELLED, Cause.CANCELLED, "cancelled before it began"
         if status is not None and status.state == "gone":
-            what = "the host was restarted" if status.detail == "rebooted" else "the host script was killed"
+            rebooted = status.detail == "rebooted"
+            what = "the host was restarted" if rebooted else "the host script was killed"
             return (
                 Outcome.INDETERMINATE,
-                Cause.HOST_RESTARTED,
+                Cause.HOST_RESTARTED if rebooted else Cause.SCRIPT_KILLED,
                 f"{what}{self._at_step()}; whether it was done is unknown",
             )
         return Outcome.INDETERMINATE, Cause.CONNECTION_LOST, f"the host was lost{self._at_step()}"

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from config.targets import HostTarget
-from config.templates import render
-from tasks.actions.steps import steps_of
 from tasks.outcomes import HostResult, Outcome, RunState, StepResult
 from tasks.plan import Plan
 from tasks.record import keys
@@ -204,12 +202,12 @@ class RecordReader:
     def _steps_under_way(
         self, run_id: str, plan: Plan, running: set[str]
     ) -> dict[str, tuple[StepResult, ...]]:
-        if plan.application is None or not running:
+        if not plan.steps or not running:
             return {}
-        declared = steps_of(plan.application, plan.parameters, render=render, secrets=tuple(plan.secrets))
-        names = [step.name for step in declared]
         events = self._events_under_way(run_id, running)
-        return {host: step_results(reversed(newest_first), names) for host, newest_first in events.items()}
+        return {
+            host: step_results(reversed(newest_first), plan.steps) for host, newest_first in events.items()
+        }
 
     def _events_under_way(self, run_id: str, running: set[str]) -> dict[str, list[EventView]]:
         """Each running host's events since it was begun, newest first; reads back no further than that."""

@@ -98,6 +98,7 @@ def test_no_page_shows_a_secret(board: Board, chromium: Chromium) -> None:
 
 
 def test_its_api_shows_no_secret(board: Board) -> None:
+    # By name: without one Flower may answer with what it began to ask before there was a worker.
     worker = f"/api/workers?refresh=1&workername={board.worker}"
     paths = ["/api/tasks", "/api/workers?refresh=1", worker, "/api/task/types", "/api/queues/length"]
     paths += [f"/api/task/info/{task}" for task in board.flower.json("/api/tasks")]

@@ -28,6 +28,7 @@ def deployment(*batches: tuple[str, ...], max_failed: int | str = 0) -> Plan:
         kind="deployment",
         application=Application.model_validate({"application": "shop", "actions": [{"run": "true"}]}),
         parameters={"version": "1.4"},
+        steps=("true",),
         batches=batches,
         hosts={name: target(name) for name in names},
         max_failed=max_failed,

@@ -41,3 +41,16 @@ def test_a_folder_gives_the_same_bytes_whenever_and_by_whomever_it_is_packed(tmp
 def test_what_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="missing: No such file"), parcel(str(tmp_path / "missing")):
         pass
+
+
+def test_a_pipe_is_refused_rather_than_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(SourceError, match="neither a file nor a folder"), parcel(str(tmp_path / "pipe")):
+        pass
+
+
+@pytest.mark.parametrize("source", ["/dev/zero", "~no-such-user-here/x", "/nowhere/x", "with\0nul"])
+def test_what_can_not_be_read_is_named(source: str) -> None:
+    with pytest.raises(SourceError) as refused, parcel(source):
+        pass
+    assert str(refused.value).startswith(source)

@@ -99,7 +99,7 @@ def test_a_host_that_died_in_a_step_needs_a_person(rollout: Rollout) -> None:
         RunState.NEEDS_ATTENTION,
         [["indeterminate"], ["not_started"]],
     )
-    assert view.batches[0].hosts[0].cause == Cause.HOST_RESTARTED
+    assert view.batches[0].hosts[0].cause == Cause.SCRIPT_KILLED
     assert _ledger(home) == ["begun-web-1"]
 
 

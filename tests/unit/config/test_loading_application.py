@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from config.application import Action, Application
+from config.errors import BadInputError
 from config.fleet import Become
-from config.loading import load_application
-from config.problems import InvalidFileError
+from config.loading import load_application, placed
+from config.problems import Finding, InvalidFileError, UnplacedError
 from tests.support.files import DESIGN_APPLICATION, written
 
 
@@ -140,10 +141,16 @@ def test_batches_that_hold_no_host_are_refused(tmp_path: Path, batches: str, exp
             "expected exactly one of http, tcp and command, found http and tcp",
         ),
         ("check: {tcp: 8080}", "actions[0].check.tcp: expected some text, found the number 8080"),
-        ("check: {tcp: '8080'}", 'expected host:port, an IPv6 address in brackets, found "8080"'),
+        (
+            "check: {tcp: '8080'}",
+            'and a port from 1 to 65535, found "8080"',
+        ),
         ("check: {http: x/y}", 'expected an http:// or https:// URL, found "x/y"'),
         ("check: {tcp: 'x:1', status: 99}", "expected an HTTP status from 100 to 599, found the number 99"),
-        ("run: x\n    timeout: 0", "expected a duration above 0 such as 30s, 5m or 1.5h, found the number 0"),
+        (
+            "run: x\n    timeout: 0",
+            "above 0 and up to 366d, found the number 0",
+        ),
         ("run: x\n    timeout: 5 minutes", 'found "5 minutes"'),
         ("upload: {from: a, to: /b, mode: 0644}", 'found the number 644; write it in quotes: "0644"'),
         ("upload: {from: a, to: /b, mode: '999'}", 'expected an octal mode such as "0644", found "999"'),
@@ -159,7 +166,7 @@ def test_batches_that_hold_no_host_are_refused(tmp_path: Path, batches: str, exp
         ("run: x\n    in: '{{ version | nope }}'", "No filter named 'nope'"),
         ("run: x\n    in: {{ version }}", 'a template stands in quotes: "{{ version }}"'),
         ("run: x\n    name: '{{ version }}'", "actions[0].name: expected plain text"),
-        ("run: x\n    env: {1A: b}", 'that doesn\'t start with a digit, found "1A"'),
+        ("run: x\n    env: {1A: b}", 'that starts with no digit and not with two _, found "1A"'),
         ("run: x\n    env: {A: 1}", "actions[0].env.A: expected text, found the number 1"),
         (
             "run: x\n    become: 3",
@@ -197,3 +204,54 @@ def test_a_checksum_still_to_be_filled_in_loads(tmp_path: Path) -> None:
 
 def test_actions_can_be_made_in_python_by_field_names() -> None:
     assert Action(run="true", directory="/tmp").directory == "/tmp"  # noqa: S108 - a name only
+
+
+@pytest.mark.parametrize(
+    ("action", "parameters", "said"),
+    [
+        (
+            "run: x",
+            "PATH: {default: x}",
+            "3:3: parameters.PATH: expected another name: this name has a meaning",
+        ),
+        (
+            "run: x\n    env: {__x: y}",
+            "version: {required: true}",
+            "expected a name of letters, digits and _ that starts with no digit and not with two _",
+        ),
+        ("check: {tcp: 'a:99999'}", "version: {required: true}", "a port from 1 to 65535"),
+        (
+            "check: {http: 'http://a:99999/'}",
+            "version: {required: true}",
+            "expected an http:// or https:// URL",
+        ),
+    ],
+)
+def test_what_no_host_could_carry_out_is_refused_with_its_place(
+    tmp_path: Path, action: str, parameters: str, said: str
+) -> None:
+    (line,) = refused(tmp_path, with_action(action, parameters))
+    assert said in line
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://a/b?c=d#e",
+        "http://user:pw@a.example:8080/x",
+        "http://[2001:db8::1]:80/",
+        "http://127.0.0.1",
+        "http://a:65535?x",
+    ],
+)
+def test_urls_that_are_taken(tmp_path: Path, url: str) -> None:
+    path = written(tmp_path, "app.yaml", with_action(f"check: {{http: '{url}'}}"))
+    assert load_application(path).actions[0].check is not None
+
+
+def test_what_shows_once_parameters_are_filled_in_is_placed_in_the_file(tmp_path: Path) -> None:
+    path = written(tmp_path, "app.yaml", with_action("check: {tcp: 'a:{{ version }}'}"))
+    finding = Finding(path=("actions", 0, "check", "tcp"), message="expected less")
+    with pytest.raises(BadInputError) as caught, placed(path):
+        raise UnplacedError(lines=["and another thing"], findings=[finding])
+    assert str(caught.value) == f"and another thing\n{path}:5:18: actions[0].check.tcp: expected less"

@@ -211,7 +211,7 @@ def test_a_step_whose_end_is_unknown_runs_again_only_if_idempotent(host: Host, *
     if not idempotent:
         assert progress.resume_from() is None
         result = progress.result()
-        assert (result.outcome, result.cause) == (Outcome.INDETERMINATE, Cause.HOST_RESTARTED)
+        assert (result.outcome, result.cause) == (Outcome.INDETERMINATE, Cause.SCRIPT_KILLED)
         assert [step.state.value for step in result.steps] == ["ok", "indeterminate", "pending"]
         return
     assert progress.resume_from() == 2

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+import pytest
+
 from config.causes import Cause
 from tasks.hostscript import driver
 from tasks.hostscript.control import Finished, Status, StepEnded, StepStarted
@@ -75,6 +77,21 @@ def test_when_skips_a_step_whose_test_fails(host: Host) -> None:
     )
     assert driven.output == b"yes\n"
     assert states(progress) == ["skipped", "ok"]
+
+
+@pytest.mark.parametrize(
+    "test", ["command -v no-such-tool", "grep -q x /nowhere 2>/dev/null", "echo why >&2; false"]
+)
+def test_when_that_is_false_however_it_says_so_skips(host: Host, test: str) -> None:
+    _, progress = host.carry_out({"run": "echo no", "when": test})
+    assert [step.state.value for step in progress.steps] == ["skipped"]
+
+
+@pytest.mark.parametrize("test", ["if then", "grep -q x /nowhere", "[ x -eq 1 ]"])
+def test_when_that_tells_why_it_can_not_be_run_fails_the_step(host: Host, test: str) -> None:
+    driven, progress = host.carry_out({"run": "echo no", "when": test})
+    assert [step.state.value for step in progress.steps] == ["failed"]
+    assert b"no\n" not in driven.output.splitlines(keepends=True)
 
 
 def test_when_that_cannot_be_run_fails_the_step(host: Host) -> None:

@@ -176,7 +176,7 @@ def test_hosts_show_where_they_are_and_when_they_were_verified() -> None:
 
 
 def test_a_plan_shows_batches_steps_and_parameters() -> None:
-    said = _rendered(plan_report(deployment(("web-1",), ("web-2", "web-3")), ["true"]))
+    said = _rendered(plan_report(deployment(("web-1",), ("web-2", "web-3"))))
     assert "shop 1.4 to 3 hosts in 2 batches; it stops once a host failed" in said
     assert "web-2, web-3" in said
     assert "version=1.4" in said

@@ -242,3 +242,33 @@ def test_ten_thousand_hosts_plan_in_well_under_a_second() -> None:
     plan = plan_deployment(fleet, application_of(), ["web"], {"version": "1"})
     assert time.process_time() - started < 0.5
     assert len(plan.hosts) == 10_000
+
+
+@pytest.mark.parametrize(
+    ("application", "given_", "said"),
+    [
+        ({"parameters": {"PATH": {"default": "x"}}}, {}, "parameter 'PATH': this name has a meaning"),
+        ({"parameters": {"LONGSHORE_HOST": {"default": "x"}}}, {}, "this name has a meaning"),
+        ({"actions": [{"run": "echo \0"}]}, {}, "actions[0]: the command has a NUL"),
+        (
+            {"actions": [{"run": "true"}, {"check": {"tcp": "a:{{ version }}"}}, {"run": "\0"}]},
+            {"version": "70000"},
+            "actions[1].check.tcp: expected host:port, an IPv6 address in brackets and a port",
+        ),
+        ({}, {"version": "x" * 100_000}, "its value is over 98304 bytes"),
+    ],
+)
+def test_what_workers_could_not_compile_is_refused_before_it_is_sent(
+    application: dict[str, Any], given_: dict[str, str], said: str
+) -> None:
+    data = {"application": "x", "parameters": {"version": {"default": "1"}}, "actions": [{"run": "true"}]}
+    with pytest.raises(BadInputError) as refused:
+        plan_deployment(fleet_of(), Application.model_validate(data | application), ["web"], given_)
+    assert said in str(refused.value)
+
+
+def test_the_plan_names_the_steps() -> None:
+    application = Application.model_validate(
+        {"application": "x", "actions": [{"run": "true"}, {"run": "false", "name": "no"}]}
+    )
+    assert plan_deployment(fleet_of(), application, ["web"], {}).steps == ("true", "no")

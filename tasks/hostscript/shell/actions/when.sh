@@ -1,10 +1,12 @@
 # shellcheck shell=sh disable=SC2154
-# The step's shell test $1; a test that can't even be run fails the step.
+# The step's shell test $1. One that ends with more than 1 and says why could not be run (a syntax error, a tool that
+# isn't there), and fails the step; `command -v` for one says nothing.
 __when() {
-  (eval "$1")
-  case $? in
-    0) ;;
-    126 | 127) exit 127 ;;
-    *) __say skip "$__i"; exit 0 ;;
-  esac
+  { __o=$(eval "$1" 2>&1 >&3 3>&-); } 3>&1
+  __c=$?
+  [ -z "$__o" ] || printf '%s\n' "$__o"
+  [ "$__c" = 0 ] && return
+  [ "$__c" = 1 ] || [ -z "$__o" ] || exit "$__c"
+  __say skip "$__i"
+  exit 0
 }
