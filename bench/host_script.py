@@ -1,6 +1,6 @@
 """What the host side of a run costs: CPU, forks and execs of ten ``echo`` steps, by driver and runner.
 
-Run from the repository's root: ``python bench/host_script.py [rounds] [shell]``.
+Run from the repository's root: ``python -m bench.host_script [rounds] [shell]``.
 """
 
 import os
