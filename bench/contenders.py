@@ -72,19 +72,21 @@ def measure(peer: Peer, count: int, lab: Lab, seconds: float) -> Sample:
     folder.mkdir(exist_ok=True)
     addresses = [servers.host_address(index) for index in range(count)]
     command, environment = _command(peer, addresses, lab, folder)
-    hosts_before, share = lab.hosts.cpu(), MachineShare()
+    hosts_before, share = lab.hosts.cpu_at_rest(), MachineShare()
     run = processes.run_client(command, seconds=seconds, environment=environment)
-    host_cpu = lab.hosts.cpu() - hosts_before
-    others = share.others(run.cpu + host_cpu)
     if run.exit_code != 0:
         raise Failure(_why(run))
+    host_cpu = lab.hosts.cpu_at_rest() - hosts_before
+    share.stop()
     took, cpu = run.seconds, run.cpu
     if peer.kind == "script":
         report = json.loads(run.output.splitlines()[-1])
         if report["good"] != count:
             raise Failure(f"{report['good']} of {count} hosts went well")
         took, cpu = report["seconds"], report["cpu"]
-    return Sample(hosts=count, seconds=took, client_cpu=cpu, host_cpu=host_cpu, others=others)
+    return Sample(
+        hosts=count, seconds=took, client_cpu=cpu, host_cpu=host_cpu, others=share.others(run.cpu + host_cpu)
+    )
 
 
 def _why(run: processes.ClientRun) -> str:
@@ -95,7 +97,7 @@ def _why(run: processes.ClientRun) -> str:
 
 def _command(peer: Peer, addresses: list[str], lab: Lab, folder: Path) -> tuple[list[str], dict[str, str]]:
     known_hosts = folder / "known_hosts"
-    known_hosts.write_text(f"127.* {lab.hosts.public_key}\n", encoding="ascii")
+    known_hosts.write_text(f"127.* {lab.hosts.host_key}\n", encoding="ascii")
     if peer.kind == "pyinfra":
         return _pyinfra(addresses, lab, folder)
     if peer.kind == "ansible":
@@ -103,7 +105,7 @@ def _command(peer: Peer, addresses: list[str], lab: Lab, folder: Path) -> tuple[
     description = folder / "lab.json"
     document = {
         "addresses": addresses, "user": namespace.USER, "key_file": str(lab.key_file),
-        "host_key": lab.hosts.public_key, "at_once": lab.at_once,
+        "host_key": lab.hosts.host_key, "at_once": lab.at_once,
     }  # fmt: skip
     description.write_text(json.dumps(document), encoding="utf-8")
     script = _HERE / (peer.name.replace("-", "_") + ".py")
@@ -112,9 +114,7 @@ def _command(peer: Peer, addresses: list[str], lab: Lab, folder: Path) -> tuple[
 
 def _pyinfra(addresses: list[str], lab: Lab, folder: Path) -> tuple[list[str], dict[str, str]]:
     exact = folder / "known_hosts_exact"  # paramiko, beneath, knows no patterns
-    exact.write_text(
-        "".join(f"{address} {lab.hosts.public_key}\n" for address in addresses), encoding="ascii"
-    )
+    exact.write_text("".join(f"{address} {lab.hosts.host_key}\n" for address in addresses), encoding="ascii")
     data = {
         "ssh_user": namespace.USER, "ssh_key": str(lab.key_file), "ssh_allow_agent": False,
         "ssh_look_for_keys": False, "ssh_known_hosts_file": str(exact), "ssh_strict_host_key_checking": "yes",

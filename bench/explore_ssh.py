@@ -18,8 +18,9 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import namespace, servers
+from lab.keys import KeyKind, make_key
 
-_KEY_KINDS = ("ed25519", "rsa", "ecdsa")
+_KEY_KINDS: tuple[KeyKind, ...] = ("ed25519", "rsa", "ecdsa")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +29,7 @@ class Variant:
 
     Attributes:
         name: for the table.
-        server: lines of sshd's configuration.
+        server: a setting of sshd's configuration and its value; None where it is as ever.
         host_key: kind of the server's key.
         client_key: kind of the user's key.
         kex: the only key exchange offered; None for paramiko's own list.
@@ -39,9 +40,9 @@ class Variant:
     """
 
     name: str
-    server: str = ""
-    host_key: str = "ed25519"
-    client_key: str = "ed25519"
+    server: tuple[str, str] | None = None
+    host_key: KeyKind = "ed25519"
+    client_key: KeyKind = "ed25519"
     kex: str | None = None
     cipher: str | None = None
     mac: str | None = None
@@ -67,10 +68,10 @@ VARIANTS = (
     replace(_BASE, name="host key ecdsa 256", host_key="ecdsa"),
     replace(_BASE, name="nistp256, host ecdsa, user ecdsa", kex=_NIST, host_key="ecdsa", client_key="ecdsa"),
     replace(_BASE, name="nistp256, aes128-gcm", kex=_NIST, cipher="aes128-gcm@openssh.com"),
-    replace(_BASE, name="sshd: UseDNS yes", server="UseDNS yes"),
-    replace(_BASE, name="sshd: UsePAM yes", server="UsePAM yes"),
-    replace(_BASE, name="sshd: Compression no", server="Compression no"),
-    replace(_BASE, name="sshd: LogLevel INFO", server="LogLevel INFO"),
+    replace(_BASE, name="sshd: UseDNS yes", server=("UseDNS", "yes")),
+    replace(_BASE, name="sshd: UsePAM yes", server=("UsePAM", "yes")),
+    replace(_BASE, name="sshd: Compression no", server=("Compression", "no")),
+    replace(_BASE, name="sshd: LogLevel INFO", server=("LogLevel", "INFO")),
 )
 
 
@@ -110,32 +111,28 @@ class _Bench:
 
     def __init__(self, variants: Sequence[Variant]) -> None:
         path = servers.make_client_key()
-        keys = {kind: path if kind == "ed25519" else path.with_name(f"client_{kind}") for kind in _KEY_KINDS}
-        for kind in _KEY_KINDS[1:]:
-            servers.make_key(keys[kind], kind)
-        public = [keys[kind].with_name(keys[kind].name + ".pub").read_text() for kind in _KEY_KINDS]
-        path.with_suffix(".pub").write_text("".join(public))
-        self._keys = {kind: paramiko.PKey.from_path(keys[kind]) for kind in _KEY_KINDS}
-        self._servers: dict[tuple[str, str], tuple[servers.SshServer, int]] = {}
+        files = {kind: path.with_name(f"client_{kind}") for kind in _KEY_KINDS}
+        accepted = tuple(make_key(file, kind) for kind, file in files.items())
+        self._keys = {kind: paramiko.PKey.from_path(file) for kind, file in files.items()}
+        self._servers: dict[tuple[tuple[str, str] | None, KeyKind], servers.SshServer] = {}
         for variant in variants:
             settings = (variant.server, variant.host_key)
             if settings not in self._servers:
                 port = 3000 + len(self._servers)
-                server = servers.start(
-                    f"s{port}", "127.0.0.1", port, variant.server, key_kind=variant.host_key
-                )
-                self._servers[settings] = (server, port)
+                own = dict([variant.server] if variant.server else [])
+                server = servers.SshServer(f"s{port}", port, own, authorized_keys=accepted)
+                server.new_host_key(variant.host_key)
+                server.start()
+                self._servers[settings] = server
 
     def measure(self, variant: Variant, count: int, threads: ThreadPoolExecutor) -> _Figures:
-        server, port = self._servers[variant.server, variant.host_key]
-        key = self._keys[variant.client_key]
-        cpu, host, began = time.process_time(), server.cpu(), time.monotonic()
-        list(threads.map(lambda _: _connect_and_run(variant, ("127.0.0.1", port), key), range(count)))
+        server = self._servers[variant.server, variant.host_key]
+        address, key = (server.address, server.port), self._keys[variant.client_key]
+        cpu, host, began = time.process_time(), server.cpu_at_rest(), time.monotonic()
+        list(threads.map(lambda _: _connect_and_run(variant, address, key), range(count)))
         took, cpu = time.monotonic() - began, time.process_time() - cpu
-        namespace.wait_for("the end of sessions", lambda: server.sessions() == 0, 10)
-        return _Figures(
-            rate=count / took, client=1000 * cpu / count, host=1000 * (server.cpu() - host) / count
-        )
+        host = server.cpu_at_rest() - host
+        return _Figures(rate=count / took, client=1000 * cpu / count, host=1000 * host / count)
 
 
 def main() -> int:

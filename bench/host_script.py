@@ -1,9 +1,8 @@
 """What the host side of a run costs: CPU, forks and execs of ten ``echo`` steps, by driver and runner.
 
-Run from the repository's root: ``python bench/host_script.py [rounds] [shell]``.
+Run from the repository's root: ``python -m bench.host_script [rounds] [shell]``.
 """
 
-import ctypes
 import os
 import re
 import resource
@@ -17,12 +16,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from config.application import Action, Application
+from lab.processes import become_subreaper
 from tasks.actions.steps import steps_of
 from tasks.hostscript import driver
 from tasks.hostscript.compile import compile_script
 from tasks.hostscript.control import ControlParser, Finished
 
-_PR_SET_CHILD_SUBREAPER = 36
 _MARKER = driver.marker_from(b"benchmark")
 _LOG_BYTES = 64 * 1024 * 1024
 
@@ -32,7 +31,7 @@ def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 100
     shell = sys.argv[2] if len(sys.argv) > 2 else "sh"  # noqa: PLR2004 - the second argument
     # The runner outlives its driver; as its reaper we are told what it cost.
-    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    become_subreaper()
     steps = steps_of(_ten_echoes(), {}, render=lambda text, _parameters: text)
     script = compile_script(steps)
     with tempfile.TemporaryDirectory() as home, _on_path(shell, home) as path:

@@ -1,6 +1,5 @@
 """Longshore as its users run it: a fleet file, Redis, Flower, workers, the command line and the client."""
 
-import json
 import os
 import signal
 import subprocess
@@ -8,16 +7,17 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from redis import Redis
 
-from bench import namespace, processes, servers
-from bench.lab import WARM_HOSTS, Lab
+from bench import namespace, processes
+from bench.files import POOL, write_application
 from bench.measure import Failure
 from config.fleet import Fleet
 from config.loading import load_application, load_fleet
@@ -27,9 +27,6 @@ from tasks.outcomes import RunState
 from tasks.record.views import RunView
 from workers.embedded_redis import EmbeddedRedis
 
-STEPS = 10
-STEP_OUTPUT = "x" * 100  # ten of them, with their newlines, are the 1 KB of logs that the target speaks of
-_POOL = "official"
 _FLOWER = "http://127.0.0.1:5555"
 _START_SECONDS = 60.0
 _REPOSITORY = Path(__file__).parent.parent
@@ -43,73 +40,43 @@ def command() -> list[str]:
     )
 
 
-def cluster(route: str, size: int) -> str:
-    """The name of the cluster with ``size`` hosts behind ``route`` (``direct`` or ``proxied``)."""
-    return f"{route}-{size}"
+@dataclass(frozen=True, kw_only=True)
+class Workers:
+    """How workers are started.
+
+    Attributes:
+        commands: each starts one or several worker processes.
+        processes: how many these are in all.
+        slots: how many hosts they take on at once, all together.
+    """
+
+    commands: Sequence[Sequence[str]]
+    processes: int
+    slots: int
 
 
-def write_fleets(folder: Path, lab: Lab, sizes: Sequence[int]) -> None:
-    """A fleet for each route and size, of one cluster; and one for each route to warm workers up with."""
-    proxy = {
-        "os": "linux", "address": servers.PROXY_ADDRESS, "port": servers.PROXY_PORT, "credential": "lab",
-        "host_key": [lab.proxy.public_key],
-    }  # fmt: skip
-    ranges = {size: range(size) for size in sizes}
-    ranges[WARM_HOSTS] = range(max(sizes), max(sizes) + WARM_HOSTS)
-    for route, more in {"direct": {}, "proxied": {"proxy": "bastion"}}.items():
-        for size, indexes in ranges.items():
-            name = cluster(route, size)
-            hosts = {f"{name}-{index:04}": servers.host_address(index) for index in indexes}
-            document = {
-                "pools": {_POOL: {"kind": "official"}},
-                "credentials": {"lab": {"user": namespace.USER, "key_file": str(lab.key_file)}},
-                "proxies": {"bastion": proxy},
-                "clusters": {
-                    name: {"os": "linux", "pool": _POOL, "credential": "lab", **more, "hosts": hosts}
-                },
-            }
-            _write(folder / f"{name}.yaml", document)
-
-
-def write_large_fleet(folder: Path, hosts: int) -> Path:
-    """A fleet of one cluster, ``large``, whose hosts nobody will ask for."""
-    addresses = {
-        f"host-{index:05}": f"10.{index >> 16}.{index >> 8 & 255}.{index & 255}" for index in range(hosts)
-    }
-    document = {
-        "pools": {_POOL: {"kind": "official"}},
-        "credentials": {"lab": {"user": namespace.USER, "key_file": "key"}},
-        "clusters": {"large": {"os": "linux", "pool": _POOL, "credential": "lab", "hosts": addresses}},
-    }
-    return _write(folder / "large.yaml", document)
-
-
-def write_application(folder: Path) -> Path:
-    """Ten steps of ``echo``, in one batch."""
-    actions = [{"run": f"echo {STEP_OUTPUT}", "name": f"step {number}"} for number in range(STEPS)]
-    document = {"application": "bench", "actions": actions, "rollout": {"batches": ["100%"]}}
-    return _write(folder / "bench.yaml", document)
-
-
-def _write(path: Path, document: Mapping[str, Any]) -> Path:
-    path.write_text(json.dumps(document), encoding="utf-8")  # JSON is YAML
-    return path
+def workers_of(processes: int, threads: int) -> Workers:
+    """Workers as ``longshore worker`` starts them."""
+    options = ["--pool", POOL, "--processes", str(processes), "--concurrency", str(threads)]
+    return Workers(
+        commands=[[*command(), "worker", *options]], processes=processes, slots=processes * threads
+    )
 
 
 class Services:
     """Redis and Flower while the context lasts, and workers as often as they are asked for.
 
     Attributes:
-        processes: worker processes.
+        workers: how these are started.
     """
 
-    def __init__(self, folder: Path, *, worker_processes: int, threads: int) -> None:
+    def __init__(self, folder: Path, workers: Workers, *, with_flower: bool = True) -> None:
         self._folder = folder
         self._application = load_application(write_application(folder))
-        self.processes = worker_processes
-        self._threads = threads
+        self.workers = workers
+        self._with_flower = with_flower
         self._stack = ExitStack()
-        self._workers: subprocess.Popen[bytes] | None = None
+        self._running: list[subprocess.Popen[bytes]] = []
         self._flower: subprocess.Popen[bytes] | None = None
         self._redis = EmbeddedRedis(folder / "redis")
 
@@ -130,6 +97,10 @@ class Services:
             self._stack.enter_context(Redis.from_url(self._redis.url(number))) for number in (0, 1)
         ]
         self._client = self._stack.enter_context(Client())
+        if self._with_flower:
+            self._start_flower()
+
+    def _start_flower(self) -> None:
         flower = ["-m", "celery", "-A", "workers.app", "flower", "--address=127.0.0.1", "--port=5555"]
         self._flower = self._start([sys.executable, *flower])
         self._stack.callback(_end, self._flower)
@@ -147,17 +118,17 @@ class Services:
             Their processes.
         """
         self.stop_workers()
-        options = ["--pool", _POOL, "--processes", str(self.processes), "--concurrency", str(self._threads)]
         since = time.time()
-        workers = self._workers = self._start([*command(), "worker", *options])
-        self._await("workers", workers, lambda: self._slots_since(since) >= self.processes * self._threads)
-        return processes.tree(workers.pid)
+        for each in self.workers.commands:
+            self._running.append(self._start(each))
+        for running in self._running:
+            self._await("workers", running, lambda: self._slots_since(since) >= self.workers.slots)
+        return tuple(number for running in self._running for number in processes.tree(running.pid))
 
     def stop_workers(self) -> None:
         """End the workers, if there are any."""
-        running, self._workers = self._workers, None
-        if running is not None:
-            _end(running)
+        while self._running:
+            _end(self._running.pop())
 
     def _slots_since(self, when: float) -> int:
         """Free slots of workers that have given a sign of life since."""
@@ -235,13 +206,9 @@ class Services:
 
     def cpu(self) -> tuple[float, float, float]:
         """CPU seconds of workers, Redis and Flower."""
-        roots = (
-            self._workers.pid if self._workers else 0,
-            self._redis.pid or 0,
-            self._flower.pid if self._flower else 0,
-        )
-        workers, redis, flower = (processes.cpu_of_tree(root) for root in roots)
-        return workers, redis, flower
+        workers = sum(processes.cpu_of_tree(running.pid) for running in self._running)
+        flower = processes.cpu_of_tree(self._flower.pid) if self._flower else 0.0
+        return workers, processes.cpu_of_tree(self._redis.pid or 0), flower
 
     def _log(self) -> str:
         return (self._folder / "services.log").read_text(encoding="utf-8", errors="replace").strip()

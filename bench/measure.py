@@ -21,7 +21,7 @@ class Sample:
         hosts: how many hosts it went over.
         seconds: wall time.
         client_cpu: CPU seconds of the tool, on the side that connects.
-        host_cpu: CPU seconds of sshd and of what ran on the hosts.
+        host_cpu: CPU seconds of sshd and of what ran on the hosts, to the end of all sessions.
         others: share of the machine's CPU time that went to anything else meanwhile.
         reference: hosts per second of the reference row in the same round; None where it did not run.
     """
@@ -90,13 +90,17 @@ def spread(figures: Sequence[float]) -> Spread:
 
 
 class MachineShare:
-    """What share of the machine's CPU others take, from its making on."""
+    """What share of the machine's CPU others take, from its making to ``stop``."""
 
     def __init__(self) -> None:
         self._began = time.monotonic()
         self._before = processes.machine_cpu() - time.process_time()
 
+    def stop(self) -> None:
+        """End the span; what was one's own in it may become known later."""
+        self._whole = (time.monotonic() - self._began) * (os.cpu_count() or 1)
+        self._busy = processes.machine_cpu() - time.process_time() - self._before
+
     def others(self, own: float) -> float:
-        """The share so far, ``own`` CPU seconds and those of this process taken out."""
-        span = (time.monotonic() - self._began) * (os.cpu_count() or 1)
-        return max(0.0, processes.machine_cpu() - time.process_time() - self._before - own) / span
+        """The share, ``own`` CPU seconds and those of this process taken out."""
+        return max(0.0, self._busy - own) / self._whole

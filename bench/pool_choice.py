@@ -1,103 +1,121 @@
-"""Which of Celery's pools, and how many at once: one deployment of ten steps to 200 loopback hosts with each.
+"""Which of Celery's pools, and how many at once: one deployment of ten steps to 200 hosts with each.
 
-Run from the repository's root, as root: ``python -m bench.pool_choice [rounds]``. The variants take turns, so
-that a machine that drifts does so for all of them.
+``python -m bench.pool_choice`` (root), apart from the bench: the figures behind docs/decisions/0004. The
+variants take turns, so that a machine that drifts does so for all of them.
 """
 
-import contextlib
-import statistics
+import argparse
+import os
 import sys
-import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
-import psutil
-
-from producer import Client
-from tests.support.site import Site, running_site
-from tests.support.sshd import Account, Sshd, running_servers, temporary_account
-from tests.support.yaml_files import application_of, fleet_of, write_yaml
+from bench import files, namespace, processes, servers
+from bench.lab import Lab, make_lab
+from bench.longshore import Services, Workers
+from bench.measure import Failure
+from config.celery_settings import queue_name
 
 HOSTS = 200
-VARIANTS = {
-    "threads, 16": ("threads", 16, 1),
-    "threads, 32": ("threads", 32, 1),
-    "threads, 64": ("threads", 64, 1),
-    "threads, 2 processes of 16": ("threads", 16, 2),
-    "prefork, 2": ("prefork", 2, 1),
-    "prefork, 16": ("prefork", 16, 1),
-}
+_SECONDS = 120.0
 
 
-def main(rounds: int) -> None:
-    """Measure every variant ``rounds`` times, and print medians."""
-    figures: dict[str, list[tuple[float, float, float]]] = {name: [] for name in VARIANTS}
-    with temporary_account() as account, running_servers(account) as make:
-        sshd = make(options={"LogLevel": "INFO"})
-        for number in range(rounds):
-            for name, variant in VARIANTS.items():
-                figures[name].append(
-                    _measure(account, sshd, f"{number}-{len(figures[name])}-{name}", *variant)
-                )
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """A pool of Celery's, started by Celery's own command line.
+
+    Attributes:
+        pool: Celery's name for it.
+        at_once: hosts at once in each worker.
+        workers: how many are started.
+    """
+
+    pool: str
+    at_once: int
+    workers: int = 1
+
+    def __str__(self) -> str:
+        many = f"{self.workers} processes of " if self.workers > 1 else ""
+        return f"{self.pool}, {many}{self.at_once}"
+
+    def start(self) -> Workers:
+        """How its workers are started."""
+        celery = [sys.executable, "-m", "celery", "-A", "workers.app", "worker", "-Q", queue_name(files.POOL)]
+        options = ["-P", self.pool, "-c", str(self.at_once)]
+        return Workers(
+            commands=[[*celery, *options, "-n", f"w{index}@bench"] for index in range(self.workers)],
+            processes=self.workers,
+            slots=self.workers * self.at_once,
+        )
+
+
+VARIANTS = (
+    Variant(pool="threads", at_once=16),
+    Variant(pool="threads", at_once=32),
+    Variant(pool="threads", at_once=64),
+    Variant(pool="threads", at_once=16, workers=2),
+    Variant(pool="prefork", at_once=2),
+    Variant(pool="prefork", at_once=16),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Figures:
+    """Hosts per second, CPU of the workers in ms per host, and their memory in MB."""
+
+    rate: float
+    cpu: float
+    memory: float
+
+
+def main() -> int:
+    """Measure every variant in turns, and print medians."""
+    parser = argparse.ArgumentParser(prog="python -m bench.pool_choice", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3, help="(%(default)s)")
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    os.environ["PATH"] = os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin"
+    if not asked.inside:
+        return namespace.enter("bench.pool_choice", sys.argv[1:], 3600)
+    os.environ["LONGSHORE_CONNECTION_IDLE"] = "0.01"  # every deployment connects anew
+    lab = make_lab(HOSTS, at_once=max(variant.at_once for variant in VARIANTS))
+    seen: dict[Variant, list[_Figures]] = {variant: [] for variant in VARIANTS}
+    for number in range(asked.rounds):
+        for variant, figures in seen.items():
+            folder = namespace.RUN / f"{number}-{VARIANTS.index(variant)}"
+            folder.mkdir()
+            figures.append(_measure(lab, folder, variant))
+    _show(seen)
+    return 0
+
+
+def _measure(lab: Lab, folder: Path, variant: Variant) -> _Figures:
+    servers.empty_homes()
+    files.write_fleets(folder, lab, [HOSTS])
+    name = files.cluster("direct", HOSTS)
+    with Services(folder, variant.start(), with_flower=False) as services:
+        workers = services.start_workers()
+        services.verify(name, _SECONDS)
+        fleet = services.fleet(name)
+        before, submitted = services.cpu()[0], time.time()
+        finished = services.wait(services.deploy(fleet), _SECONDS).finished
+        if finished is None:
+            raise Failure("the run has ended and doesn't say when")
+        cpu = services.cpu()[0] - before
+        memory = sum(processes.memory(each) for each in workers)
+    return _Figures(rate=HOSTS / (finished - submitted), cpu=1000 * cpu / HOSTS, memory=memory)
+
+
+def _show(seen: dict[Variant, list[_Figures]]) -> None:
     print(f"{'variant':28} {'hosts/s':>16} {'worker ms/host':>16} {'memory MB':>10}")
-    for name, runs in figures.items():
-        rates, costs, memory = zip(*runs, strict=True)
-        spread = f"{statistics.median(rates):.1f} ({min(rates):.0f}-{max(rates):.0f})"
-        print(f"{name:28} {spread:>16} {statistics.median(costs):16.1f} {statistics.median(memory):10.0f}")
-
-
-def _measure(
-    account: Account, sshd: Sshd, label: str, pool: str, at_once: int, processes: int
-) -> tuple[float, float, float]:
-    """Hosts/s, CPU of the workers in ms per host, and their memory in MB."""
-    home = account.home / label.replace(" ", "").replace(",", "")
-    home.mkdir()
-    home.chmod(0o777)
-    with tempfile.TemporaryDirectory() as folder, running_site(Path(folder)) as site:
-        fleet = write_yaml(Path(folder, "fleet.yaml"), fleet_of(sshd, HOSTS, home=home))
-        echoes = [{"run": f"echo step {index}"} for index in range(10)]
-        shop = write_yaml(Path(folder, "shop.yaml"), application_of(*echoes))
-        site.environment["LONGSHORE_CONNECTION_IDLE"] = "0.01"
-        for index in range(processes):
-            command = [
-                sys.executable,
-                "-m",
-                "celery",
-                "-A",
-                "workers.app",
-                "worker",
-                "-Q",
-                "longshore.official",
-            ]
-            site.start(
-                [*command, "-P", pool, "-c", str(at_once), "-n", f"w{index}@test"], name=f"w{index}@test"
-            )
-        with Client(site.redis.url(0), site.redis.url(1)) as client:
-            client.verify(fleet, "web").wait()
-            before, began = _cpu(site), time.monotonic()
-            view = client.deploy(fleet, shop, "web", {}).wait()
-            seconds = time.monotonic() - began
-            assert view.state == "succeeded", view.reason  # noqa: S101 - a bench of failures measures nothing
-            return HOSTS / seconds, (_cpu(site) - before) * 1000 / HOSTS, _memory(site)
-
-
-def _processes(site: Site) -> list[psutil.Process]:
-    parents = [psutil.Process(worker.pid) for worker in site.workers]
-    return parents + [child for parent in parents for child in parent.children(recursive=True)]
-
-
-def _cpu(site: Site) -> float:
-    total = 0.0
-    for process in _processes(site):
-        with contextlib.suppress(psutil.Error):
-            times = process.cpu_times()
-            total += times.user + times.system
-    return total
-
-
-def _memory(site: Site) -> float:
-    return sum(process.memory_info().rss for process in _processes(site)) / 1e6
+    for variant, figures in seen.items():
+        rates = [each.rate for each in figures]
+        spread = f"{median(rates):.1f} ({min(rates):.0f}-{max(rates):.0f})"
+        cpu, memory = median(each.cpu for each in figures), median(each.memory for each in figures)
+        print(f"{variant!s:28} {spread:>16} {cpu:16.1f} {memory:10.0f}")
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 3)
+    sys.exit(main())

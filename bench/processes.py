@@ -12,15 +12,6 @@ from pathlib import Path
 
 _TICK = 1 / os.sysconf("SC_CLK_TCK")
 _PR_SET_PDEATHSIG = 1
-_PR_SET_CHILD_SUBREAPER = 36
-
-
-def keep_orphans() -> None:
-    """Make this process the parent of its orphaned descendants, so that their CPU time stays in its tree.
-
-    For ``preexec_fn``: the setting outlives the exec that follows.
-    """
-    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def die_with_parent() -> None:

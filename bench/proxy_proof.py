@@ -19,11 +19,12 @@ from collections.abc import Iterator
 
 import paramiko
 
-from tests.support.ssh import PATIENT
-from tests.support.sshd import Sshd, SshdFactory, running_servers, temporary_account
-from tests.support.storm import COMMAND, Reach, StormReport, storm
-from tests.support.storm_reach import longshore
+from bench.storm import COMMAND, Reach, StormReport, storm
+from bench.storm_reach import longshore
+from lab.accounts import temporary_account
+from lab.sshd import Sshd, SshdFactory, running_servers
 from workers.routes import Tunnels
+from workers.transports.base import Deadlines
 
 
 class _PlainUpload:
@@ -80,7 +81,7 @@ def one_run(server: Sshd, proxy: Sshd, arguments: argparse.Namespace) -> tuple[S
     shape = {"hosts": arguments.hosts, "at_once": arguments.at_once, "killed_of": arguments.killed_of}
     before = proxy.logins()
     if not arguments.plain:
-        tunnels = Tunnels(PATIENT)
+        tunnels = Tunnels(Deadlines())
         report = storm(server, longshore(tunnels, proxy.hop()), **shape)
         tunnels.close()
         return report, proxy.logins() != before + 1

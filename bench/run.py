@@ -13,8 +13,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import contenders, namespace, servers, table, targets
-from bench.lab import WARM_HOSTS, Lab
+from bench import contenders, servers, table, targets
+from bench.lab import Lab, make_lab
 from bench.measure import Sample
 from bench.rounds import Contender, Row, play
 
@@ -51,11 +51,7 @@ class Options:
 
 def run(options: Options) -> int:
     """Measure, print, and say with the exit code whether a target was missed."""
-    namespace.furnish()
-    key = servers.make_client_key()
-    hosts = servers.start_hosts(max(options.sizes) + WARM_HOSTS)
-    proxy = servers.start_proxy()
-    lab = Lab(key_file=key, hosts=hosts, proxy=proxy, at_once=options.at_once)
+    lab = make_lab(max(options.sizes), at_once=options.at_once)
     taking_part = _peers(options, lab)
     own = [name for name in targets.ROWS if options.wants(name)]
     with ExitStack() as services:

@@ -1,64 +1,74 @@
-"""The SSH servers: one that answers as every host, one that is the proxy."""
+"""The SSH servers: one answers as every host, one as the hosts that warm workers up, one is the proxy."""
 
 import os
 import shutil
-import socket
-import subprocess
-from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 from bench import namespace, processes
+from bench.measure import Failure
+from lab.accounts import Account
+from lab.keys import make_key
+from lab.sshd import Sshd
 
 PROXY_ADDRESS = "127.2.0.1"
 PROXY_PORT = 2200
 HOST_PORT = 22
+WARM_PORT = 2222
+
+_SETTINGS = {
+    "AllowUsers": namespace.USER,
+    "LogLevel": "QUIET",
+    "MaxSessions": "100",
+    "MaxStartups": "2000",
+}
+_REST_SECONDS = 20.0
 
 # One server stands for all hosts, but each must have a home of its own, as hosts do. The server's
 # address tells which; the command runs in the same shell, so that it costs no second one.
 _HOME_OF_ADDRESS = 'set -- $SSH_CONNECTION; HOME={hosts}/$3; cd; set --; eval "$SSH_ORIGINAL_COMMAND"'
 
-# sshd takes the first value that it finds for a setting.
-_CONFIG = """\
-{more}
-ListenAddress {listen}
-Port {port}
-HostKey {key}
-PidFile none
-UsePAM no
-UseDNS no
-LogLevel QUIET
-PrintMotd no
-PrintLastLog no
-PasswordAuthentication no
-KbdInteractiveAuthentication no
-AuthorizedKeysFile {authorized}
-StrictModes no
-MaxStartups 2000
-MaxSessions 100
-AllowUsers {user}
-"""
 
+class SshServer(Sshd):
+    """A running sshd, which also collects what its sessions leave behind: their time is the hosts' too."""
 
-@dataclass(frozen=True, kw_only=True)
-class SshServer:
-    """A running sshd.
-
-    Attributes:
-        process: its listener, which also collects what its sessions leave behind.
-        public_key: its host key, ``type base64``.
-    """
-
-    process: int
-    public_key: str
+    def __init__(
+        self, name: str, port: int, options: dict[str, str], *, authorized_keys: tuple[str, ...] = ()
+    ) -> None:
+        folder = namespace.RUN / f"sshd-{name}"
+        folder.mkdir()
+        account = Account(user=namespace.USER, home=namespace.RUN / "home", key_file=client_key())
+        super().__init__(
+            account,
+            folder,
+            port=port,
+            options=_SETTINGS | options,
+            authorized_keys=authorized_keys,
+            keeps_orphans=True,
+        )
 
     def cpu(self) -> float:
-        """CPU seconds of the server and of all that ran on its hosts."""
-        return processes.cpu_of_tree(self.process)
+        """CPU seconds of the server and of all that ran on its hosts, as far as they are known."""
+        return processes.cpu_of_tree(self.pid)
+
+    def cpu_at_rest(self) -> float:
+        """The same once nobody works for its clients, and then exactly.
+
+        Of a process that lives, the kernel tells whole hundredths of a second, for itself and for its
+        children apart; a session takes less than one of each, and so seems to take nothing. When it has
+        ended, its time is in the server's sum to the last bit.
+
+        Raises:
+            Failure: someone still works for a client.
+        """
+        try:
+            namespace.wait_for("the end of sessions", lambda: self.sessions() == 0, _REST_SECONDS)
+        except TimeoutError as error:
+            raise Failure(f"{self.sessions()} processes of the hosts have not ended") from error
+        return self.cpu()
 
     def sessions(self) -> int:
         """How many processes work for its clients."""
-        return len(processes.tree(self.process)) - 1
+        return len(processes.tree(self.pid)) - 1
 
 
 def host_address(index: int) -> str:
@@ -66,29 +76,38 @@ def host_address(index: int) -> str:
     return f"127.1.{index // 250}.{index % 250 + 1}"
 
 
-def make_client_key() -> Path:
-    """An ed25519 key pair without a passphrase; the user accepts it."""
-    path = namespace.RUN / "client_key"
-    make_key(path)
-    return path
+def client_key() -> Path:
+    """The private key that the servers' user logs in with."""
+    return namespace.RUN / "client_key"
 
 
-def start_hosts(count: int, *, more: str = "") -> SshServer:
-    """Start the server that answers as hosts 0 to ``count - 1``, each with an empty home."""
+def start_hosts(count: int) -> tuple[SshServer, SshServer]:
+    """Start the servers that answer as hosts 0 to ``count - 1``, each of which has an empty home.
+
+    Returns:
+        The server of the measured hosts, at ``HOST_PORT``; and that of hosts which are in no figure, at
+        ``WARM_PORT``: connections to these are open all the while, and none of the others' time is theirs.
+    """
     homes = namespace.RUN / "hosts"
     homes.mkdir()
     for index in range(count):
         home = homes / host_address(index)
         home.mkdir()
         os.chown(home, namespace.USER_ID, namespace.USER_ID)
-    command = _HOME_OF_ADDRESS.format(hosts=homes)
-    return start("hosts", "0.0.0.0", HOST_PORT, f"DisableForwarding yes\nForceCommand {command}\n{more}")  # noqa: S104 - in a namespace without links
+    settings = {"DisableForwarding": "yes", "ForceCommand": _HOME_OF_ADDRESS.format(hosts=homes)}
+    hosts, warm = SshServer("hosts", HOST_PORT, settings), SshServer("warm", WARM_PORT, settings)
+    hosts.start()
+    warm.start()
+    return hosts, warm
 
 
 def start_proxy() -> SshServer:
     """Start the proxy, whose user can do nothing but open connections to hosts."""
-    more = f"PermitOpen *:{HOST_PORT}\nForceCommand /bin/false\nPermitTTY no"
-    return start("proxy", PROXY_ADDRESS, PROXY_PORT, more)
+    permitted = f"*:{HOST_PORT} *:{WARM_PORT}"
+    settings = {"PermitOpen": permitted, "ForceCommand": "/bin/false", "PermitTTY": "no"}
+    proxy = SshServer("proxy", PROXY_PORT, settings)
+    proxy.start()
+    return proxy
 
 
 def empty_homes() -> None:
@@ -101,46 +120,7 @@ def empty_homes() -> None:
                 entry.unlink(missing_ok=True)
 
 
-def make_key(path: Path, kind: str = "ed25519") -> None:
-    """An SSH key pair; RSA keys get OpenSSH's default length."""
-    # The comment matters: paramiko 5.1 can't read every other ECDSA key that has none.
-    subprocess.run(
-        ["ssh-keygen", "-q", "-t", kind, "-N", "", "-C", "bench", "-f", str(path)], check=True, timeout=20
-    )
-
-
-def start(name: str, listen: str, port: int, more: str, *, key_kind: str = "ed25519") -> SshServer:
-    """Start an sshd with settings of its own.
-
-    Args:
-        name: for its files.
-        listen: address.
-        port: TCP port.
-        more: lines of configuration that come before the common ones, and so win.
-        key_kind: its host key's.
-    """
-    key = namespace.RUN / f"{name}_host_key"
-    make_key(key, key_kind)
-    config = namespace.RUN / f"{name}_sshd_config"
-    authorized = namespace.RUN / "client_key.pub"
-    text = _CONFIG.format(
-        listen=listen, port=port, key=key, authorized=authorized, user=namespace.USER, more=more
-    )
-    config.write_text(text, encoding="utf-8")
-    program = shutil.which("sshd") or "/usr/sbin/sshd"
-    process = subprocess.Popen(
-        [program, "-D", "-f", str(config)],
-        stdin=subprocess.DEVNULL,
-        preexec_fn=processes.keep_orphans,  # noqa: PLW1509 - no threads run yet
-    )
-    namespace.wait_for(f"sshd ({name})", lambda: _answers(listen, port), 10)
-    public = key.with_suffix(".pub").read_text(encoding="ascii").split()
-    return SshServer(process=process.pid, public_key=f"{public[0]} {public[1]}")
-
-
-def _answers(listen: str, port: int) -> bool:
-    try:
-        with closing(socket.create_connection((listen, port), timeout=1)) as connection:
-            return connection.recv(4) == b"SSH-"
-    except OSError:
-        return False
+def make_client_key() -> Path:
+    """Make the key pair, without a passphrase, before any server starts."""
+    make_key(client_key())
+    return client_key()

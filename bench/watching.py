@@ -28,7 +28,7 @@ class Connection:
 
 def connections() -> list[Connection]:
     """Established connections of this network namespace to hosts and to the proxy."""
-    wanted = {servers.HOST_PORT, servers.PROXY_PORT}
+    wanted = {servers.HOST_PORT, servers.WARM_PORT, servers.PROXY_PORT}
     lines = Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]
     found = []
     for line in lines:

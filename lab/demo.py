@@ -10,7 +10,6 @@ import os
 import secrets
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -23,6 +22,7 @@ from typing import Any, Final, NoReturn
 
 from lab.children import Child, ChildError, Children
 from lab.fleet import SELF_HOSTED_POOL, SMALLEST_FLEET
+from lab.tcp import free_port
 
 _REPOSITORY: Final = Path(__file__).parent.parent
 _LONGSHORE: Final = (sys.executable, "-m", "producer")
@@ -125,7 +125,7 @@ class Demo:
         self._start(f"worker-{pool}", [*_LONGSHORE, "worker", "--pool", pool], secrets_of_pool)
 
     def _start_flower(self) -> Child:
-        port = _free_port()
+        port = free_port()
         self._flower_url = self._environment["LONGSHORE_FLOWER_URL"] = f"http://127.0.0.1:{port}"
         celery = [sys.executable, "-m", "celery", "-A", "workers.app", "flower"]
         options = [f"--conf={_REPOSITORY / 'config' / 'flower.py'}", f"--db={self.directory / 'flower'}"]
@@ -230,13 +230,6 @@ def _answers(url: str) -> bool:
     except OSError:
         return False
     return True
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _read_environment(path: Path) -> dict[str, str]:

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from lab.tcp import listens
+
 STATE: Final = Path("/run/longshore-lab")
 _OWNER_FILE: Final = "owner.json"
 _END_SECONDS: Final = 10.0
@@ -69,17 +71,6 @@ def names(prefix: str) -> list[str]:
 def pids(namespace: str) -> list[int]:
     """Who runs in a namespace, detached ones too."""
     return [int(pid) for pid in ip("netns", "pids", namespace).split()]
-
-
-def listens(pid: int, port: int) -> bool:
-    """Whether anyone listens on TCP ``port`` in the network of process ``pid``; sends nothing."""
-    wanted = f":{port:04X}"
-    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-        for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]:
-            _, local, _, state = line.split()[:4]
-            if state == "0A" and local.endswith(wanted):
-                return True
-    return False
 
 
 def wait_for_listener(process: subprocess.Popen[bytes], port: int, what: str, seconds: float = 15.0) -> None:

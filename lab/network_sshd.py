@@ -6,14 +6,14 @@ from pathlib import Path
 
 from lab.keys import make_key
 from lab.namespaces import STATE, inside, tool, wait_for_listener
+from lab.programs import find_program
 from lab.sshd_files import write_sshd_files
 
-_SSHD = "/usr/sbin/sshd"
 _PORT = 22
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Sshd:
+class NetworkSshd:
     """One running sshd.
 
     Attributes:
@@ -52,7 +52,7 @@ def key_file(prefix: str) -> Path:
 
 def start_sshd(
     prefix: str, name: str, namespace: str, *, authorized_key: str, forward_only: bool
-) -> tuple[Sshd, subprocess.Popen[bytes]]:
+) -> tuple[NetworkSshd, subprocess.Popen[bytes]]:
     """Start an sshd in ``namespace`` and wait until it listens.
 
     Args:
@@ -71,10 +71,10 @@ def start_sshd(
     for directory in (state, state.parent):
         directory.chmod(0o711)
     Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
-    sshd = Sshd(host_key=host_key, home=home, log=state / "sshd.log")
+    sshd = NetworkSshd(host_key=host_key, home=home, log=state / "sshd.log")
     # The mount lives in the namespace of this one command: no other process ever sees it.
     script = 'mount --bind "$1" "$2" && shift 2 && exec "$@"'
-    program = [_SSHD, "-D", "-E", str(sshd.log), "-f", str(state / "sshd_config")]
+    program = [find_program("sshd"), "-D", "-E", str(sshd.log), "-f", str(state / "sshd_config")]
     process = subprocess.Popen(
         inside(namespace, ["sh", "-c", script, "sh", str(home), str(home_of(prefix)), *program]),
         stdin=subprocess.DEVNULL,

@@ -33,7 +33,7 @@ from lab.network_plan import (
     gateway_rules,
     plan_networks,
 )
-from lab.network_sshd import Sshd, home_of, key_file, make_login, start_sshd
+from lab.network_sshd import NetworkSshd, home_of, key_file, make_login, start_sshd
 from lab.package import Package, make_package
 from lab.package_server import AccessLog
 
@@ -63,7 +63,7 @@ class Topology:
         """
         self.plan: NetworkPlan = plan_networks(direct=direct, private=private, inside=inside)
         self.prefix = ""
-        self.sshd: dict[str, Sshd] = {}
+        self.sshd: dict[str, NetworkSshd] = {}
         self.package: Package | None = None
         self._redis_program = redis_program
         self._redis_password = secrets.token_urlsafe(16)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import ctypes
 import os
+import re
 import signal
 import subprocess
 import time
@@ -120,4 +121,17 @@ def descendants(root: int) -> list[int]:
             waiting.append(pid)
             if state != "Z":
                 found.append(pid)
+    return found
+
+
+def processes_of(uid: int) -> list[int]:
+    """Process ids of everything that runs as the user ``uid``."""
+    # The owner of an entry won't do: root owns those of processes that have changed their user, as sshd's do.
+    real_user = re.compile(rf"^Uid:\t{uid}\t", re.MULTILINE)
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                if real_user.search((entry / "status").read_text(errors="replace")):
+                    found.append(int(entry.name))
     return found

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from lab.accounts import Account
+from lab.sshd import running_servers
 from producer import Client
 from tasks.record.views import RunView
 from tests.support.board import Board
@@ -11,7 +13,7 @@ from tests.support.chromium import Chromium
 from tests.support.flower import Flower, running_flower
 from tests.support.rollout import Rollout
 from tests.support.site import Site, running_site
-from tests.support.sshd import Account, account, running_servers
+from tests.support.sshd import account
 from tests.support.yaml_files import application_of
 
 __all__ = ["account"]

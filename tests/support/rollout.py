@@ -4,10 +4,10 @@ import os
 import secrets
 from typing import Any
 
+from lab.sshd import Sshd
 from producer import Client, Run
 from tasks.record.views import RunView
 from tests.support.site import Site
-from tests.support.sshd import Sshd
 from tests.support.yaml_files import fleet_of, write_yaml
 
 RUN_SECONDS = 60.0

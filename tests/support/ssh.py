@@ -3,10 +3,14 @@
 import contextlib
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from config.fleet import Credential
 from config.targets import HostTarget
+from lab.keys import make_key
+from lab.sshd import Sshd
 from workers.routes import Tunnels, open_session
 from workers.transports.base import Deadlines, Follow, Session, TransportError
 from workers.transports.ssh import SshSession
@@ -16,6 +20,12 @@ QUICK = Deadlines(
 )
 """Short deadlines, so that tests of trouble end soon; long enough for a loaded machine to connect."""
 PATIENT = Deadlines()
+
+
+def stranger(sshd: Sshd, folder: Path) -> Credential:
+    """The server's login, with a key that it doesn't know."""
+    make_key(folder / "other")
+    return Credential(user=sshd.account.user, key_file=str(folder / "other"))
 
 
 def output(follow: Follow, timeout: float = 20.0) -> bytes:

@@ -5,7 +5,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from tests.support.sshd import Sshd
+from lab.sshd import Sshd
 
 
 def write_yaml(path: Path, content: dict[str, Any]) -> Path:

@@ -1,4 +1,4 @@
-"""What decides takes time, randomness and facts as arguments."""
+"""What decides takes time, randomness and facts as arguments; only tests import tests, or the bench."""
 
 import ast
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+CODE = ("config", "workers", "tasks", "producer", "lab", "bench", "examples")
 PURE_TASKS = ("batches", "outcomes", "plan", "planning", "actions", "hostscript", "gates", "waiting")
 READS_THE_ENVIRONMENT = {ROOT / "config" / "settings.py"}
 IMPURE_MODULES = {"time", "random", "secrets", "uuid", "platform", "getpass"}
@@ -19,6 +20,17 @@ IMPURE_CALLS = {
     "datetime.utcnow",
 }
 IMPURE_CALLS |= {"datetime.today", "date.today", "Path.home", "os.getcwd"}
+
+
+def imports(source: str) -> set[str]:
+    """Names of the top-level packages that a module imports, within functions too."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            found.add(str(node.module).split(".")[0])
+    return found
 
 
 def pure_modules() -> list[Path]:
@@ -82,3 +94,20 @@ def test_the_walk_sees_the_modules_that_decide() -> None:
         "tasks/outcomes.py",
     } <= names
     assert "config/settings.py" not in names
+
+
+@pytest.mark.parametrize("package", CODE)
+def test_nothing_imports_tests_and_nothing_but_tests_imports_the_bench(package: str) -> None:
+    forbidden = {"tests"} if package == "bench" else {"tests", "bench"}
+    found = {
+        str(path.relative_to(ROOT)): unwanted
+        for path in (ROOT / package).rglob("*.py")
+        if (unwanted := imports(path.read_text(encoding="utf-8")) & forbidden)
+    }
+    assert found == {}
+
+
+def test_the_walk_finds_imports() -> None:
+    source = "import tests.support.ssh as a\ndef late():\n    from bench.run import run\nfrom . import near\n"
+    assert imports(source) == {"tests", "bench"}
+    assert {path.name for path in ROOT.iterdir() if list(path.glob("*.py"))} - {"tests"} <= set(CODE)

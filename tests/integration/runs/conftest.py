@@ -3,10 +3,11 @@ from pathlib import Path
 
 import pytest
 
+from lab.sshd import Sshd
 from producer import Client
 from tests.support.rollout import Rollout
 from tests.support.site import Site, running_site
-from tests.support.sshd import Sshd, account, sshd, sshd_factory
+from tests.support.sshd import account, sshd, sshd_factory
 
 __all__ = ["account", "sshd", "sshd_factory"]
 

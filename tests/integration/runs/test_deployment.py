@@ -10,9 +10,9 @@ from threading import Thread
 import pytest
 
 from config.causes import Cause
+from lab.sshd import SshdFactory
 from tasks.outcomes import Outcome, RunState
 from tests.support.rollout import Rollout, outcomes
-from tests.support.sshd import SshdFactory
 from tests.support.yaml_files import application_of, write_yaml
 
 pytestmark = pytest.mark.integration

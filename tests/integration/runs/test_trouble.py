@@ -5,10 +5,10 @@ import psutil
 import pytest
 
 from config.causes import Cause
+from lab.sshd import SshdFactory
 from tasks.outcomes import Outcome, RunState
 from tasks.record import keys
 from tests.support.rollout import Rollout, outcomes
-from tests.support.sshd import SshdFactory
 from tests.support.yaml_files import application_of
 
 pytestmark = pytest.mark.integration

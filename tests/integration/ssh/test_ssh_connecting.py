@@ -11,8 +11,11 @@ import pytest
 from config.causes import Cause
 from config.fleet import Credential, SecretReference
 from config.targets import HostTarget
-from tests.support.ssh import PATIENT, QUICK, connected, failure, run
-from tests.support.sshd import Sshd, SshdFactory, is_root, make_key, running_servers, temporary_account
+from lab.accounts import is_root, temporary_account
+from lab.keys import KeyKind, make_key
+from lab.sshd import Sshd, SshdFactory, running_servers
+from tests.support.ssh import PATIENT, QUICK, connected, failure, run, stranger
+from tests.support.sshd import require
 from tests.support.trouble import closing_server, full_server, http_server, silent_server
 from workers.routes import Tunnels, open_session
 from workers.transports.stages import StageTimer
@@ -43,10 +46,10 @@ def test_name_with_several_addresses_is_reached(sshd: Sshd) -> None:
 @pytest.mark.parametrize("kind", ["ed25519", "ecdsa", "rsa"])
 @pytest.mark.parametrize("passphrase", ["", PASSPHRASE])
 def test_key_of_each_kind_logs_in(
-    kind: str, passphrase: str, sshd: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: KeyKind, passphrase: str, sshd: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    key = make_key(tmp_path / "key", kind, passphrase)
-    sshd.authorize(key.with_suffix(".pub").read_text())
+    key = tmp_path / "key"
+    sshd.authorize(make_key(key, kind, passphrase=passphrase or None))
     monkeypatch.setenv("KEY_PASSPHRASE", passphrase)
     reference = SecretReference(env="KEY_PASSPHRASE") if passphrase else None
     credential = Credential(user=sshd.account.user, key_file=str(key), passphrase=reference)
@@ -55,7 +58,7 @@ def test_key_of_each_kind_logs_in(
 
 
 @pytest.mark.parametrize("kind", ["ecdsa", "rsa"])
-def test_known_host_key_of_each_kind_is_accepted(kind: str, sshd: Sshd) -> None:
+def test_known_host_key_of_each_kind_is_accepted(kind: KeyKind, sshd: Sshd) -> None:
     sshd.kill()
     sshd.new_host_key(kind)
     sshd.start()
@@ -67,6 +70,7 @@ def test_known_host_key_of_each_kind_is_accepted(kind: str, sshd: Sshd) -> None:
 def password_server() -> Iterator[Sshd]:
     if not is_root():
         pytest.skip("an account with a known password needs root")
+    require("openssl")
     with temporary_account(password=PASSWORD) as served, running_servers(served) as make:
         yield make()
 
@@ -99,7 +103,7 @@ def test_password_where_only_keys_are_taken_names_what_is(
 
 
 def test_wrong_key_is_auth(sshd: Sshd, tmp_path: Path) -> None:
-    credential = Credential(user=sshd.account.user, key_file=str(make_key(tmp_path / "other")))
+    credential = stranger(sshd, tmp_path)
     error = failure(sshd.target(credential=credential))
     assert error.cause is Cause.AUTH
     assert str(tmp_path / "other") in error.detail
@@ -110,7 +114,8 @@ def test_wrong_passphrase_is_credential_and_shows_no_secret(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     monkeypatch.setenv("KEY_PASSPHRASE", "wrong-one")
-    key = make_key(tmp_path / "key", "ed25519", PASSPHRASE)
+    key = tmp_path / "key"
+    make_key(key, passphrase=PASSPHRASE)
     reference = SecretReference(env="KEY_PASSPHRASE")
     credential = Credential(user=sshd.account.user, key_file=str(key), passphrase=reference)
     error = failure(sshd.target(credential=credential))
@@ -241,7 +246,7 @@ def test_stages_are_timed_in_order_and_the_failed_one_is_last(sshd: Sshd, tmp_pa
     assert all(stage.ok for stage in timer.stages)
 
     timer = StageTimer(time.monotonic)
-    credential = Credential(user=sshd.account.user, key_file=str(make_key(tmp_path / "other")))
+    credential = stranger(sshd, tmp_path)
     error = failure(sshd.target(credential=credential), stages=timer)
     assert error.stage == "login"
     assert [(stage.name, stage.ok) for stage in timer.stages][-1] == ("login", False)

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from config.causes import Cause
+from lab.sshd import Sshd, SshdFactory
 from tests.support.ssh import QUICK, output, run
-from tests.support.sshd import Sshd, SshdFactory
 from workers.connections import Connections
 from workers.transports.base import TransportError
 

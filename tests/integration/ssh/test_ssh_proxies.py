@@ -12,10 +12,9 @@ import psutil
 import pytest
 
 from config.causes import Cause
-from config.fleet import Credential
 from config.targets import HostTarget
-from tests.support.ssh import PATIENT, QUICK, connected, failure, loss, output, run
-from tests.support.sshd import Sshd, SshdFactory, make_key
+from lab.sshd import Sshd, SshdFactory
+from tests.support.ssh import PATIENT, QUICK, connected, failure, loss, output, run, stranger
 from tests.support.trouble import closing_server, full_server, http_server, silent_server
 from workers.routes import Tunnels, open_session
 from workers.transports.base import TransportError
@@ -136,7 +135,7 @@ def test_proxy_that_is_no_ssh_server(
 
 
 def test_each_way_in_which_a_proxy_fails_names_the_proxy(sshd: Sshd, proxy: Sshd, tmp_path: Path) -> None:
-    other_key = Credential(user=sshd.account.user, key_file=str(make_key(tmp_path / "other")))
+    other_key = stranger(sshd, tmp_path)
     hop = proxy.hop()
     with full_server() as full:
         updates: dict[str, dict[str, object]] = {

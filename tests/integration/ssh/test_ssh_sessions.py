@@ -10,8 +10,8 @@ import psutil
 import pytest
 
 from config.causes import Cause
+from lab.sshd import Sshd, SshdFactory
 from tests.support.ssh import PATIENT, QUICK, connected, loss, output, run
-from tests.support.sshd import Sshd, SshdFactory
 from workers.transports.base import TransportError
 
 MEGABYTE = 1024 * 1024

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from bench.storm import storm
+from bench.storm_reach import longshore
+from lab.sshd import Sshd, SshdFactory
 from tests.support.ssh import PATIENT
-from tests.support.sshd import Sshd, SshdFactory
-from tests.support.storm import storm
-from tests.support.storm_reach import longshore
 from workers.routes import Tunnels
 
 HOSTS = 50

@@ -3,7 +3,12 @@
 import socket
 import subprocess
 
-from tests.support.sshd import Sshd, SshdFactory, require
+import psutil
+import pytest
+
+from lab.sshd import Sshd, SshdFactory
+from tests.support.processes import comes_true
+from tests.support.sshd import require
 from tests.support.trouble import closing_server, full_server, http_server, silent_server
 
 
@@ -43,6 +48,23 @@ def test_only_the_sessions_of_one_address_are_killed(sshd: Sshd) -> None:
         while first.recv(4096):
             pass
         assert sshd.kill_sessions("127.0.0.6") >= 1
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_what_outlives_its_session_is_the_servers_where_it_keeps_orphans(
+    sshd_factory: SshdFactory, *, keeps: bool
+) -> None:
+    server = sshd_factory(keeps_orphans=keeps)
+    orphan = psutil.Process(int(ssh(server, "setsid sleep 60 < /dev/null > /dev/null 2>&1 & echo $!").stdout))
+    try:
+        assert comes_true(
+            lambda: not any(each.name() == "sshd" for each in psutil.Process(server.pid).children())
+        )
+        assert (orphan.ppid() == server.pid) is keeps
+        assert (server.kill_sessions() == 1) is keeps
+    finally:
+        if not keeps:
+            orphan.kill()
 
 
 def test_options_reach_the_server(sshd_factory: SshdFactory) -> None:

@@ -12,10 +12,11 @@ import pytest
 from config.causes import Cause
 from config.fleet import Become, Credential
 from config.targets import HostTarget
+from lab.accounts import is_root
+from lab.sshd import Sshd, SshdFactory
 from tasks.outcomes import HostResult, Outcome, StepState
 from tasks.verification import verify
-from tests.support.ssh import QUICK
-from tests.support.sshd import Sshd, SshdFactory, is_root, make_key
+from tests.support.ssh import QUICK, stranger
 from tests.support.trouble import silent_server
 from workers.connections import Connections
 
@@ -72,7 +73,7 @@ def test_verification_logs_in_anew_even_when_a_session_is_kept(sshd: Sshd, conne
 
 
 def test_first_stage_that_fails_gives_the_cause(sshd: Sshd, tmp_path: Path, connections: Connections) -> None:
-    other = Credential(user=sshd.account.user, key_file=str(make_key(tmp_path / "other")))
+    other = stranger(sshd, tmp_path)
     absent = Credential(user=sshd.account.user, key_file=str(tmp_path / "absent"))
     with silent_server() as silent:
         results = [

@@ -1,6 +1,6 @@
 """Many hosts behind one proxy, some of which die in mid-upload: what breaks a shared SSH connection.
 
-Used by a test, with few hosts, and by ``bench/proxy_proof.py``, with many.
+Played by a test, with few hosts, and by ``bench.proxy_proof``, with many.
 """
 
 import os
@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from tests.support.sshd import Sshd
+from lab.sshd import Sshd
 
 PIECE = bytes(64 * 1024)
 PIECES = 16

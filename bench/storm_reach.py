@@ -3,11 +3,11 @@
 import contextlib
 from collections.abc import Iterator
 
+from bench.storm import COMMAND, Reach
 from config.targets import ProxyHop
-from tests.support.ssh import PATIENT
-from tests.support.sshd import Sshd
-from tests.support.storm import COMMAND, Reach
+from lab.sshd import Sshd
 from workers.routes import Tunnels, open_session
+from workers.transports.base import Deadlines
 from workers.transports.ssh import SshFollow
 
 
@@ -38,7 +38,7 @@ def longshore(tunnels: Tunnels, hop: ProxyHop) -> Reach:
     @contextlib.contextmanager
     def reach(server: Sshd, address: str) -> Iterator[_Upload]:
         target = server.target(f"host-{address}", address=address, via=(hop,))
-        session, _ = open_session(target, {}, tunnels=tunnels, deadlines=PATIENT)
+        session, _ = open_session(target, {}, tunnels=tunnels, deadlines=Deadlines())
         try:
             yield _Upload(session.start(COMMAND))
         finally:
