@@ -12,8 +12,8 @@ from typing import Self
 
 from bench import processes, servers, targets
 
-_PERIOD = 0.02
-_PERIODS_OF_MEMORY = 10
+_UNTIL_FIRST_HOST, _AFTER_IT = 0.02, 0.5
+"""Seconds between two looks. Each reads every connection there is, at the expense of what is measured."""
 _ESTABLISHED = "01"
 
 
@@ -87,16 +87,14 @@ class Watch:
         return targets.BASE_MEGABYTES + targets.CONNECTION_MEGABYTES * self._most[worker]
 
     def _run(self) -> None:
-        period = 0
         while not self._over.is_set():
             seen = connections()
             if self.first_host is None and any(one.local not in self._known for one in seen):
                 self.first_host = time.monotonic()
             self.to_proxy |= {one.local for one in seen if one.port == servers.PROXY_PORT}
-            if period % _PERIODS_OF_MEMORY == 0:
+            if self.first_host is not None:
                 self._look_at_workers({one.inode for one in seen})
-            period += 1
-            self._over.wait(_PERIOD)
+            self._over.wait(_UNTIL_FIRST_HOST if self.first_host is None else _AFTER_IT)
 
     def _look_at_workers(self, inodes: set[str]) -> None:
         for worker in self._peak:

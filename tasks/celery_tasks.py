@@ -13,6 +13,7 @@ from config.celery_settings import QUEUE_PREFIX
 from tasks.outcomes import HostResult, Outcome
 from tasks.runtime import Runtime, runtime
 from workers.app import app
+from workers.limits import collect_garbage_seldom
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +59,7 @@ def _shown(task: Task, result: HostResult | None) -> str:
 def _begin(sender: Any, **_: Any) -> None:
     queues = sender.app.amqp.queues.consume_from
     pools = tuple(sorted(name.removeprefix(QUEUE_PREFIX) for name in queues))
+    collect_garbage_seldom()
     runtime().begin(name=sender.hostname, pools=pools, slots=sender.controller.concurrency)
 
 

@@ -51,11 +51,12 @@ class Sweeper:
             self.outbox.gate(run_id, title=standing.title, pools=standing.pools)
 
     def _resend_hosts(self, run_id: str, standing: Standing) -> None:
-        still = unmoving(self.reader, run_id, standing, quiet_seconds=QUIET_SECONDS)
+        idle = {pool for pool in standing.pools if self.queues.waiting(pool) == 0}
+        # Where messages still wait, none is missed yet; looking for them costs a big run's workers.
+        still = unmoving(self.reader, run_id, standing, quiet_seconds=QUIET_SECONDS) if idle else []
         plan = self.reader.plan(run_id, with_hosts=False) if still else None
         if plan is None:
             return
-        idle = {pool for pool in standing.pools if self.queues.waiting(pool) == 0}
         targets = self.reader.targets(run_id, still)
         hosts = [name for name, target in targets.items() if target.pool in idle]
         if hosts:
