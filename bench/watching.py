@@ -80,7 +80,8 @@ class Watch:
     ) -> None:
         self._over.set()
         self._thread.join()
-        worker = max(self._peak, key=lambda one: self._peak[one] - self._allowed(one))
+        # The largest: its supervisor, which has no connections, would always come nearest to what it may have.
+        worker = max(self._peak, key=lambda one: self._peak[one])
         self.peak_memory, self.allowed_memory = self._peak[worker], self._allowed(worker)
 
     def _allowed(self, worker: int) -> float:
