@@ -23,11 +23,11 @@ TOOL_PACKAGES = {
 } | dict.fromkeys(("head", "tail", "sleep", "wc", "mkdir", "mv", "rm", "sha256sum"), "coreutils")
 """Debian's package of a tool that a host may lack; any other is of its tool's name."""
 
-_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # Read-only or with a meaning of their own in one of the shells: setting them would break the runner.
 _RESERVED = re.compile(
-    r"^(PATH|IFS|HOME|PWD|OLDPWD|ENV|PPID|E?UID|OPTIND|PS4|LINENO|RANDOM|BASH_ENV|BASHOPTS|SHELLOPTS"
-    r"|BASH_VERSINFO|POSIXLY_CORRECT|LD_PRELOAD|LD_LIBRARY_PATH|__.*)$"
+    r"PATH|IFS|HOME|PWD|OLDPWD|ENV|PPID|E?UID|OPTIND|PS4|LINENO|RANDOM|BASH_ENV|BASHOPTS|SHELLOPTS"
+    r"|BASH_VERSINFO|POSIXLY_CORRECT|LD_PRELOAD|LD_LIBRARY_PATH|__.*"
 )
 _LARGEST_VALUE = 96 * 1024  # Linux gives one variable 128 KiB
 _LARGEST_ENVIRONMENT = 1024 * 1024
@@ -188,7 +188,7 @@ def check_variable(name: str, value: str = "") -> None:
     Raises:
         BadInputError: it can't, and why.
     """
-    if not _NAME.match(name) or _RESERVED.match(name):
+    if not _NAME.fullmatch(name) or _RESERVED.fullmatch(name):
         raise BadInputError(
             f"parameter {name!r}: this name has a meaning in the host's shell; choose another one"
         )

@@ -76,6 +76,7 @@ def _longshore(*words: str) -> Result:
         (["deplyo"], "No such command 'deplyo'"),
         (["worker"], "Missing option '--pool'"),
         (["worker", "--pool", "two words"], '"two words" is no name of a pool'),
+        (["worker", "--pool", "official\n"], "is no name of a pool"),
         (["worker", "--pool", "official", "--concurrency", "0"], "0 is not in the range"),
         (["runs", "--limit", "0"], "0 is not in the range"),
         (["logs", "r", "--raw", "--json"], "exclude each other"),
