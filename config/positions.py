@@ -10,11 +10,13 @@ from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
+from config.plain import is_utf8
 from config.problems import Finding, Path
 
 _TAG = "tag:yaml.org,2002:"
 _NUMBERS = {_TAG + "int": "construct_yaml_int", _TAG + "float": "construct_yaml_float"}
 _TEXTS = {_TAG + kind for kind in ("str", "timestamp", "merge", "value")}
+_LONGEST_NUMBER = 100  # characters; Python refuses to write down numbers of more than 4,300 digits
 _DEEPEST = 40  # a fleet is 7 deep; a file made to exhaust the stack is refused instead
 
 Place = tuple[int, int]
@@ -166,12 +168,25 @@ class _Builder:
     def _scalar(self, node: ScalarNode, path: Path) -> Any:
         tag = str(node.tag)
         if tag in _TEXTS:
+            if not is_utf8(node.value):
+                self._found(
+                    path,
+                    "expected text, found half a character",
+                    "write the character itself, not its escapes",
+                )
             return node.value
         if tag == _TAG + "null":
             return None
         if tag == _TAG + "bool":
             return node.value.lower() in ("true", "yes", "on")
         if tag in _NUMBERS:
+            if len(node.value) > _LONGEST_NUMBER:
+                self._found(
+                    path,
+                    f"expected a number of at most {_LONGEST_NUMBER} characters, found {len(node.value)}",
+                    "text of digits stands in quotes",
+                )
+                return node.value
             with suppress(ValueError):  # "!!int x": an explicit tag on what is no number
                 return getattr(self._constructor, _NUMBERS[tag])(node)
         self._found(path, f"expected plain data, found the tag {tag}", "leave the tag out")

@@ -107,7 +107,7 @@ Address = Annotated[str, AfterValidator(_address), Words(expected="an IPv4 or IP
 Seconds = Annotated[
     float,
     BeforeValidator(_seconds),
-    Field(gt=0),
+    Field(gt=0, allow_inf_nan=False),
     Words(expected="a duration above 0 such as 30s, 5m or 1.5h"),
 ]
 CountOrPercent = Annotated[
