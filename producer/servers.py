@@ -31,14 +31,16 @@ class Servers:
         self.record = connect(settings.record_url, timeout=TIMEOUT_SECONDS)
         self._app = _bounded_app(settings)
 
+        self._met: set[redis.Redis] = set()
     def check(self) -> None:
         """Learn at once, before anything is written, that one of them is not there.
 
         Raises:
             RedisUnreachableError: naming its address, without its password.
         """
-        _ping(self.record, self._record_url)
-        _ping(self.broker, self._broker_url)
+        self._met.clear()
+        self._meet(self.record, self._record_url)
+        self._meet(self.broker, self._broker_url)
 
     @contextmanager
     def reading_record(self) -> Iterator[None]:
@@ -48,6 +50,7 @@ class Servers:
             RedisUnreachableError: it can't be reached, or refuses.
         """
         with _speaking(self._record_url):
+        self._meet(self.record, self._record_url)
             yield
 
     def send_gate(self, run_id: str, *, title: str, pools: Sequence[str], first: bool = False) -> None:
@@ -60,16 +63,24 @@ class Servers:
             self._app, live_pools=lambda: {worker.pool for worker in Presence(self.record).live()}
         )
         with _speaking(self._broker_url):
+        self._meet(self.broker, self._broker_url)
             dispatcher.gate(run_id, title=title, pools=pools, first=first)
 
     def queue_lengths(self, pools: Sequence[str]) -> dict[str, int]:
         """How many messages wait for each pool."""
         with _speaking(self._broker_url), self.broker.pipeline(transaction=False) as pipeline:
+        self._meet(self.broker, self._broker_url)
             for pool in pools:
                 pipeline.llen(queue_name(pool))
             return dict(zip(pools, pipeline.execute(), strict=True))
 
     def close(self) -> None:
+    def _meet(self, client: redis.Redis, masked_url: str) -> None:
+        """Ping a server before its first use: a client's own two tries at a silent one take too long."""
+        if client not in self._met:
+            _ping(client, masked_url)
+            self._met.add(client)
+
         """Give every connection back."""
         self._app.close()
         self.broker.close()
