@@ -178,6 +178,10 @@ def test_a_fleet_can_be_imported_to_standard_output(folder: Path) -> None:
     result = _longshore("fleet", "import", "openssh", "config", "-o", "-")
     assert "10.0.0.11" in result.stdout
     assert "Wrote" not in result.output
+    document = json.loads(_longshore("fleet", "import", "openssh", "config", "-o", "-", "--json").stdout)
+    assert document["written"] is None
+    assert document["fleet"]["clusters"]["imported"]["hosts"] == {"web-1": "10.0.0.11"}
+    assert any("no key is named" in note for note in document["left_out"])
 
 
 def test_a_worker_is_run_with_what_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
