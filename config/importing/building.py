@@ -113,13 +113,18 @@ class Builder:
             shared = {value.get(key) for value in values.values()}
             if len(shared) == 1 and None not in shared:
                 cluster[key] = shared.pop()
-        if (become := self._become([host for _, host in members])) is not None:
+        if (become := self._become(cluster["os"], [host for _, host in members])) is not None:
             cluster["become"] = become
         cluster["hosts"] = {name: _without_defaults(value, cluster) for name, value in values.items()}
         return cluster
 
-    def _become(self, hosts: list[FoundHost]) -> str | bool | None:
+    def _become(self, os: str, hosts: list[FoundHost]) -> str | bool | None:
         users = {host.become for host in hosts}
+        if os == "windows":
+            for host in hosts:
+                if host.become:
+                    self.note(host.line, f'host "{host.name}": become, as there is no sudo on Windows')
+            return None
         if len(users) > 1:
             line = next(host.line for host in hosts if host.become)
             self.note(

@@ -237,6 +237,12 @@ def test_become_that_differs_is_left_out_and_listed(tmp_path: Path) -> None:
     assert loaded(tmp_path, result).clusters["w"].become is None
 
 
+def test_become_of_a_windows_host_is_left_out_and_listed(tmp_path: Path) -> None:
+    result = imported(tmp_path, "w1 ansible_connection=winrm ansible_become=yes\nw2 ansible_connection=winrm\n")
+    assert '1: host "w1": become, as there is no sudo on Windows' in notes(result)
+    assert loaded(tmp_path, result).clusters["hosts"].become is None
+
+
 def test_groups_that_contain_each_other_end(tmp_path: Path) -> None:
     fleet = loaded(tmp_path, imported(tmp_path, "[a]\nh\n[a:children]\nb\n[b:children]\na\n"))
     assert list(fleet.clusters) == ["a"]
