@@ -18,7 +18,7 @@ from config.importing.inventory import (
     read_ini,
     read_yaml_inventory,
 )
-from config.importing.ssh_options import Jump, parse_arguments, split_arguments
+from config.importing.ssh_options import Jump, parse_arguments, port_number, split_arguments
 from config.reading import read_document, read_text
 
 _ADDRESS = ("ansible_host", "ansible_ssh_host")
@@ -103,7 +103,7 @@ def _host(inventory: Inventory, builder: Builder, depths: dict[str, int], name: 
         builder.note(line, f'host "{name}": ansible_connection "{connection}" reaches no host over a network')
         return None
     port = _value(variables, _PORT)
-    if port and not port.isdecimal():
+    if port and port_number(port) is None:
         builder.note(line, f'host "{name}": its port "{port}" is not a number')
         return None
     key_file, jumps = _ssh_arguments(builder, variables)
@@ -113,7 +113,7 @@ def _host(inventory: Inventory, builder: Builder, depths: dict[str, int], name: 
         group="hosts" if cluster.name == UNGROUPED else cluster.name,
         address=_value(variables, _ADDRESS) or name,
         os=system,
-        port=int(port) if port else None,
+        port=port_number(port),
         user=_value(variables, _USER) or None,
         key_file=_value(variables, _KEY) or key_file,
         password=any(key in variables for key in _PASSWORD) or system == "windows",
@@ -180,6 +180,9 @@ def _ssh_arguments(builder: Builder, variables: Variables) -> tuple[str | None, 
         jumps = jumps or arguments.jumps
         for option in arguments.rest:
             builder.note(line, f'ssh option "{option}"')
+        for option, ours in (("-p", arguments.port), ("-l", arguments.user), ("-W", arguments.forwards)):
+            if ours:
+                builder.note(line, f'ssh option "{option}"')
         if arguments.destination:
             builder.note(line, f'the arguments in "{name}" that are no options')
     return key_file, jumps or ()

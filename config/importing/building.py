@@ -14,6 +14,7 @@ from config.values import Value, is_address
 POOL = "official"
 DEFAULT_KEY = "~/.ssh/id_ed25519"
 _LONGEST_NAME = 128
+_LONGEST_NOTE = 1000
 _HIGHEST_PORT = 65535
 
 
@@ -56,7 +57,9 @@ class Builder:
 
     def note(self, line: int | None, text: str) -> None:
         """Note something that is not carried over."""
-        self._notes[line, text] = None
+        half = _LONGEST_NOTE // 2
+        shown = text if len(text) <= _LONGEST_NOTE else f"{text[:half]}...{text[-half:]}"
+        self._notes[line, shown] = None
 
     def build(self, hosts: Iterable[FoundHost]) -> Imported:
         """The fleet of these hosts."""

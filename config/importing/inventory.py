@@ -13,7 +13,7 @@ from config.positions import Document
 
 ALL = "all"
 UNGROUPED = "ungrouped"
-_RANGE = re.compile(r"\[(?:(\d+):(\d+)|([A-Za-z]):([A-Za-z]))(?::(\d+))?\]")
+_RANGE = re.compile(r"\[(?:(\d{1,18}):(\d{1,18})|([A-Za-z]):([A-Za-z]))(?::(\d{1,18}))?\]")
 _SECTION = re.compile(r"\[\s*([^\]:]+?)\s*(?::\s*(\w+)\s*)?\]\s*(?:[#;].*)?")
 _PORT = re.compile(r"(?P<host>\[[^\]]+\]|[^:\[\]]+):(?P<port>\d+)")
 _BRACKETED_IPV6 = re.compile(r"\[[0-9A-Fa-f.]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*\]")

@@ -204,6 +204,9 @@ def test_a_bastion_that_is_a_host_too_has_a_proxy_of_its_own_name(tmp_path: Path
     assert fleet.proxies["edge-proxy"].address == "edge"
 
 
+MANY = "9" * 5000
+
+
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
@@ -213,10 +216,24 @@ def test_a_bastion_that_is_a_host_too_has_a_proxy_of_its_own_name(tmp_path: Path
         ("a ansible_host=a_b/c", 'its address "a_b/c" is neither IP nor name'),
         ("a[1:x]", 'the range in "a[1:x]" is not understood'),
         ("a[1:999999999]", "is not understood"),
+        (f"a ansible_port={MANY}", "is not a number"),
+        (f"a:{MANY}", "is not a number"),
+        (f"a[1:{MANY}]", "is not understood"),
+        (f"a[{MANY}:1]", "is not understood"),
+        (f"a[1:2:{MANY}]", "is not understood"),
+        (f"a ansible_ssh_common_args='-J b:{MANY}'", 'ssh option "-J"'),
+        (f"a ansible_ssh_common_args='-p {MANY}'", 'ssh option "-p"'),
+        (f"a ansible_ssh_common_args='-o Port={MANY}'", 'ssh option "-o Port"'),
+        (
+            f"a ansible_ssh_common_args='-o ProxyCommand=\"ssh -W %h:%p -oPort={MANY} b\"'",
+            '"-o ProxyCommand"',
+        ),
+        ("a ansible_ssh_common_args='-p 2222 -l b'", 'ssh option "-l"'),
         ("[web:stuff]", 'the section "[web:stuff]" is not understood'),
         ("a ansible_user={{u}}", 'variable "ansible_user"'),
         ("a ansible_ssh_extra_args='-o ForwardAgent=yes'", 'ssh option "-o ForwardAgent"'),
     ],
+    ids=lambda text: text[:40],
 )
 def test_what_can_not_be_a_host_is_listed(tmp_path: Path, line: str, expected: str) -> None:
     assert any(expected in note for note in notes(imported(tmp_path, f"b ansible_user=c\n{line}\n")))
@@ -238,7 +255,9 @@ def test_become_that_differs_is_left_out_and_listed(tmp_path: Path) -> None:
 
 
 def test_become_of_a_windows_host_is_left_out_and_listed(tmp_path: Path) -> None:
-    result = imported(tmp_path, "w1 ansible_connection=winrm ansible_become=yes\nw2 ansible_connection=winrm\n")
+    result = imported(
+        tmp_path, "w1 ansible_connection=winrm ansible_become=yes\nw2 ansible_connection=winrm\n"
+    )
     assert '1: host "w1": become, as there is no sudo on Windows' in notes(result)
     assert loaded(tmp_path, result).clusters["hosts"].become is None
 

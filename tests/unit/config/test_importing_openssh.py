@@ -113,7 +113,15 @@ def test_proxy_jump_none_is_direct(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "option",
-    ["ProxyCommand sshpass -p hunter2 ssh -W %h:%p edge", "ProxyCommand nc -X connect %h %p", "ProxyJump a,"],
+    [
+        "ProxyCommand sshpass -p hunter2 ssh -W %h:%p edge",
+        "ProxyCommand nc -X connect %h %p",
+        "ProxyCommand ssh -W %h:%p -o ProxyCommand=hunter2 edge",
+        "ProxyJump a,",
+        pytest.param(f"ProxyJump a:{'9' * 5000}", id="the jump's port"),
+        pytest.param("ProxyJump odd\nHost od*\n  Port " + "9" * 5000, id="the jump's own port"),
+        pytest.param(f"ProxyCommand ssh -p {'9' * 5000} -W %h:%p a", id="the command's port"),
+    ],
 )
 def test_a_way_that_is_not_understood_leaves_its_host_out_without_repeating_it(
     tmp_path: Path, option: str
@@ -122,6 +130,14 @@ def test_a_way_that_is_not_understood_leaves_its_host_out_without_repeating_it(
     assert any('host "x": the way through its ProxyJump or ProxyCommand' in note for note in notes(result))
     assert "hunter2" not in render_fleet(result)
     assert list(loaded(tmp_path, result).clusters["imported"].hosts) == ["b"]
+
+
+def test_a_port_of_more_digits_than_any_is_listed(tmp_path: Path) -> None:
+    result = imported(tmp_path, f"Host b\n  User u\nHost x\n  Port {'9' * 5000}\n")
+    assert any(
+        "is not a number" in note or note.startswith('4: host "x": its port') for note in notes(result)
+    )
+    assert max(len(note) for note in notes(result)) < 1100
 
 
 def test_jumps_that_need_each_other_end(tmp_path: Path) -> None:
