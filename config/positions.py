@@ -155,7 +155,7 @@ class _Builder:
             elif key.value in first:
                 line, column = first[key.value]
                 self.findings.append(
-                    _Repeated(
+                    Repeated(
                         path=(*path, key.value),
                         message=f"expected each key once, found it a second time (first at {line}:{column})",
                         place=_place(key),
@@ -196,7 +196,7 @@ class _Builder:
         self.findings.append(Finding(path=path, message=message, hint=hint))
 
 
-class _Repeated(Finding):
+class Repeated(Finding):
     """A key that stands a second time: its path leads to the first, so it carries its place itself."""
 
     place: Place
@@ -209,7 +209,7 @@ def place_at(before: str) -> Place:
 
 def place_of(document: Document, finding: Finding) -> Place:
     """Where a finding stands in its file."""
-    if isinstance(finding, _Repeated):
+    if isinstance(finding, Repeated):
         return finding.place
     return document.place(finding.path, at_key=finding.at_key)
 

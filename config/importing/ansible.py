@@ -16,9 +16,9 @@ from config.importing.inventory import (
     Inventory,
     Variables,
     read_ini,
-    read_yaml_inventory,
 )
 from config.importing.ssh_options import Jump, parse_arguments, port_number, split_arguments
+from config.importing.yaml_inventory import read_yaml_inventory
 from config.reading import read_document, read_text
 
 _ADDRESS = ("ansible_host", "ansible_ssh_host")
@@ -51,6 +51,7 @@ def import_ansible(path: str | PathLike[str], *, default_user: str) -> Imported:
 
     Raises:
         InvalidFileError: the file can't be read, or is meant to be YAML and is not.
+        NoHostsError: it has no host that a fleet can have.
     """
     file = str(path)
     if _format(file) == "yaml":
@@ -67,7 +68,8 @@ def _format(file: str) -> Literal["ini", "yaml"]:
         words = line.split("#")[0].strip()
         if words:
             # An INI inventory begins with a section or a host; a host's name never ends in a colon.
-            return "yaml" if words == "---" or words.endswith(":") else "ini"
+            first = words.split()[0]
+            return "yaml" if first in ("---", "-") or first[0] in "{!%" or first[-1] == ":" else "ini"
     return "ini"
 
 

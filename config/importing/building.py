@@ -7,7 +7,7 @@ from itertools import chain, count
 from typing import Any
 
 from config.fleet import OperatingSystem
-from config.importing.imported import Imported, Note
+from config.importing.imported import Imported, NoHostsError, Note
 from config.importing.ssh_options import Jump
 from config.values import Value, is_address
 
@@ -62,7 +62,11 @@ class Builder:
         self._notes[line, shown] = None
 
     def build(self, hosts: Iterable[FoundHost]) -> Imported:
-        """The fleet of these hosts."""
+        """The fleet of these hosts.
+
+        Raises:
+            NoHostsError: there is none that a fleet can have.
+        """
         named = [(self._host_name(host), host) for host in hosts if self._usable(host)]
         groups: dict[tuple[str, str], list[tuple[str, FoundHost]]] = {}
         for name, host in named:
@@ -77,6 +81,8 @@ class Builder:
         }
         notes = sorted(self._notes, key=lambda note: (note[0] or 0, note[1]))
         left_out = tuple(Note(file=self._file, line=line, text=text) for line, text in notes)
+        if not clusters:
+            raise NoHostsError(self._file, left_out)
         return Imported(fleet={key: value for key, value in fleet.items() if value}, left_out=left_out)
 
     def _usable(self, host: FoundHost) -> bool:

@@ -49,6 +49,7 @@ def import_openssh(path: str | PathLike[str], *, default_user: str) -> Imported:
 
     Raises:
         InvalidFileError: the file can't be read.
+        NoHostsError: it has no host that a fleet can have.
     """
     file = str(path)
     builder = Builder(file, default_user)

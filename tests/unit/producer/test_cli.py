@@ -82,6 +82,8 @@ def _longshore(*words: str) -> Result:
         (["logs", "r", "--raw", "--json"], "exclude each other"),
         (["fleet", "import", "chef", "x"], "'chef' is not one of"),
         (["fleet", "import", "ansible", "absent.ini", "-o", "new.yaml"], "absent.ini"),
+        (["fleet", "import", "ansible", "shop.yaml", "-o", "-"], "expected at least one host, found none"),
+        (["fleet", "import", "openssh", "shop.yaml", "-o", "-"], "expected at least one host, found none"),
     ],
 )
 def test_bad_input_is_told_and_ends_with_2_before_anything_is_sent(words: list[str], said: str) -> None:
