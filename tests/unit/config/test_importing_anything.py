@@ -28,15 +28,8 @@ winrm|ssh|local|yes|true|no|root|10.0.0.1|22|-J b|~/.ssh/k|-o ProxyCommand='ssh 
 VALUES = st.one_of(WORDS, st.sampled_from([*ODD_VALUES.split("|"), "9" * 5000]))
 VARIABLES = st.sampled_from(
     [
-        "ansible_host",
-        "ansible_port",
-        "ansible_user",
-        "ansible_ssh_common_args",
-        "ansible_password",
-        "ansible_become",
-        "ansible_become_user",
-        "ansible_connection",
-        "ansible_ssh_private_key_file",
+        *(f"ansible_{name}" for name in ("host", "port", "user", "password", "become", "become_user")),
+        *(f"ansible_{name}" for name in ("connection", "ssh_private_key_file", "ssh_common_args")),
         "other",
     ]
 )
