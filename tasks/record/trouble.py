@@ -88,10 +88,19 @@ _TROUBLES = (
     ),
     _Trouble(
         kind=redis.ConnectionError,
-        said="ssl",
+        said="[ssl",
         happened="can't be reached over TLS",
-        why="Likely this port speaks no TLS, or the certificate is not one that this machine trusts.",
-        attempt=f"Write redis:// for rediss:// in {_URLS}, or name the authority with ?ssl_ca_certs=FILE.",
+        why="Likely the certificate is not one that this machine trusts, or is another host's.",
+        attempt=f"Name the authority with ?ssl_ca_certs=FILE in {_URLS}, and the host as in the certificate.",
+    ),
+    _Trouble(
+        kind=redis.TimeoutError,
+        happened="doesn't answer in time",
+        why=(
+            "Likely a firewall on the way drops what is sent, the server hangs, or one side speaks TLS and "
+            "the other doesn't (rediss:// is with TLS, redis:// without)."
+        ),
+        attempt=f"Look at the host, the port and the scheme in {_URLS}, and whether it answers others.",
     ),
     _Trouble(
         kind=redis.ResponseError,

@@ -9,6 +9,7 @@ import redis
 from config.errors import RedisUnreachableError
 from config.settings import load_settings
 from producer.servers import Servers
+from tasks.record.trouble import trouble
 from tests.support.site import Site
 from workers.embedded_redis import EmbeddedRedis, free_port
 
@@ -90,6 +91,22 @@ def test_a_broker_whose_login_fails_is_told_as_one_too(locked: EmbeddedRedis) ->
 def test_a_password_that_a_redis_does_not_have_is_told(site: Site) -> None:
     urls = [f"redis://:{PASSWORD}@127.0.0.1:{site.redis.port}/{database}" for database in (0, 1)]
     assert "has no password and was given one" in _refusal(*urls)
+
+
+def test_tls_with_a_port_that_speaks_none_is_told(site: Site) -> None:
+    urls = [f"rediss://127.0.0.1:{site.redis.port}/{database}" for database in (0, 1)]
+    said = _refusal(*urls)
+    assert "doesn't answer in time" in said
+    assert "rediss:// is with TLS" in said
+
+
+def test_a_certificate_that_is_not_trusted_is_told_and_a_hosts_name_is_not_taken_for_it() -> None:
+    refused = redis.ConnectionError(
+        "Error 1 connecting to ssl.example:6379. [SSL: CERTIFICATE_VERIFY_FAILED]."
+    )
+    assert "can't be reached over TLS" in trouble("rediss://ssl.example", refused)
+    refused = redis.ConnectionError("Error 111 connecting to ssl.example:6379. Connection refused.")
+    assert "Likely it isn't running" in trouble("redis://ssl.example", refused)
 
 
 def test_a_database_that_is_not_there_is_told(site: Site) -> None:
