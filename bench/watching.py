@@ -80,7 +80,7 @@ class Watch:
     ) -> None:
         self._over.set()
         self._thread.join()
-        # The largest: its supervisor, which has no connections, would always come nearest to what it may have.
+        # The largest: a supervisor, which has no connections, would always come nearest to its allowance.
         worker = max(self._peak, key=lambda one: self._peak[one])
         self.peak_memory, self.allowed_memory = self._peak[worker], self._allowed(worker)
 

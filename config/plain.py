@@ -7,6 +7,15 @@ the others; the shape itself is the models' affair.
 from typing import Any
 
 
+def is_utf8(value: str) -> bool:
+    """Whether ``value`` can be written down; half a character, which a Python text may have in it, can't."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def mapping(value: Any, *keys: str) -> dict[str, Any]:
     """The mapping at ``keys`` inside ``value``; empty when there is none."""
     for key in keys:

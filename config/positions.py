@@ -10,11 +10,13 @@ from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
+from config.plain import is_utf8
 from config.problems import Finding, Path
 
 _TAG = "tag:yaml.org,2002:"
 _NUMBERS = {_TAG + "int": "construct_yaml_int", _TAG + "float": "construct_yaml_float"}
 _TEXTS = {_TAG + kind for kind in ("str", "timestamp", "merge", "value")}
+_LONGEST_NUMBER = 100  # characters; Python refuses to write down numbers of more than 4,300 digits
 _DEEPEST = 40  # a fleet is 7 deep; a file made to exhaust the stack is refused instead
 
 Place = tuple[int, int]
@@ -153,7 +155,7 @@ class _Builder:
             elif key.value in first:
                 line, column = first[key.value]
                 self.findings.append(
-                    _Repeated(
+                    Repeated(
                         path=(*path, key.value),
                         message=f"expected each key once, found it a second time (first at {line}:{column})",
                         place=_place(key),
@@ -166,12 +168,25 @@ class _Builder:
     def _scalar(self, node: ScalarNode, path: Path) -> Any:
         tag = str(node.tag)
         if tag in _TEXTS:
+            if not is_utf8(node.value):
+                self._found(
+                    path,
+                    "expected text, found half a character",
+                    "write the character itself, not its escapes",
+                )
             return node.value
         if tag == _TAG + "null":
             return None
         if tag == _TAG + "bool":
             return node.value.lower() in ("true", "yes", "on")
         if tag in _NUMBERS:
+            if len(node.value) > _LONGEST_NUMBER:
+                self._found(
+                    path,
+                    f"expected a number of at most {_LONGEST_NUMBER} characters, found {len(node.value)}",
+                    "text of digits stands in quotes",
+                )
+                return node.value
             with suppress(ValueError):  # "!!int x": an explicit tag on what is no number
                 return getattr(self._constructor, _NUMBERS[tag])(node)
         self._found(path, f"expected plain data, found the tag {tag}", "leave the tag out")
@@ -181,7 +196,7 @@ class _Builder:
         self.findings.append(Finding(path=path, message=message, hint=hint))
 
 
-class _Repeated(Finding):
+class Repeated(Finding):
     """A key that stands a second time: its path leads to the first, so it carries its place itself."""
 
     place: Place
@@ -194,7 +209,7 @@ def place_at(before: str) -> Place:
 
 def place_of(document: Document, finding: Finding) -> Place:
     """Where a finding stands in its file."""
-    if isinstance(finding, _Repeated):
+    if isinstance(finding, Repeated):
         return finding.place
     return document.place(finding.path, at_key=finding.at_key)
 

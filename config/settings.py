@@ -1,13 +1,17 @@
 """Settings: what is true for this process, read from ``LONGSHORE_`` variables of its environment."""
 
+import re
+from collections.abc import Iterator
 from typing import Annotated, Any, Self
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from config.errors import BadInputError
-from config.values import Seconds, Text, Words
+from config.problems import listed
+from config.values import Seconds, Text, Words, is_address
 from config.wording import expected
 
 _PREFIX = "LONGSHORE_"
@@ -15,17 +19,31 @@ _MASK = "***"
 _DAY = 86_400.0
 
 
+_A_FILE = re.compile(r".+")
+TLS_OPTIONS = {
+    "ssl_cert_reqs": re.compile(r"none|optional|required"),
+    "ssl_check_hostname": re.compile(r"true|false"),
+    "ssl_ca_certs": _A_FILE,
+    "ssl_ca_path": _A_FILE,
+    "ssl_certfile": _A_FILE,
+    "ssl_keyfile": _A_FILE,
+    "ssl_password": _A_FILE,
+}
+"""What both libraries that read the URL, redis and kombu, take behind its ``?``, and in which form."""
+
+
+class _RedisUrlError(ValueError):
+    """What is wrong with a URL, in words that never show a value of it, which may be a password."""
+
+
 def _redis_url(value: str) -> str:
-    if not _is_redis_url(value):
-        raise ValueError("expected a URL such as redis://host:6379/0")
+    problem = next(_redis_url_problems(value), None)
+    if problem is not None:
+        raise _RedisUrlError(problem)
     return value
 
 
-RedisUrl = Annotated[
-    str,
-    AfterValidator(_redis_url),
-    Words(expected="a URL such as redis://host:6379/0, or rediss:// with TLS, and a database's number"),
-]
+RedisUrl = Annotated[str, AfterValidator(_redis_url)]
 Bytes = Annotated[int, Field(ge=0), Words(expected="a number of bytes")]
 
 
@@ -89,7 +107,7 @@ class Settings(BaseSettings):
     def _record_beside_broker(cls, data: Any) -> Any:
         if isinstance(data, dict) and not data.get("record_url"):
             broker = data.get("redis_url") or cls.model_fields["redis_url"].default
-            if _is_redis_url(str(broker)):
+            if next(_redis_url_problems(str(broker)), None) is None:
                 return {**data, "record_url": urlsplit(str(broker))._replace(path="/1").geturl()}
         return data
 
@@ -133,7 +151,7 @@ def load_settings(**given: str) -> Settings:
     except ValidationError as error:
         # The record's empty default is made from the broker's URL; where that is wrong, it alone is named.
         details = [detail for detail in error.errors() if detail["input"] != ""]
-        problems = [_problem(detail["loc"], str(detail["msg"])) for detail in details]
+        problems = [_problem(detail) for detail in details]
         raise BadInputError("\n".join(dict.fromkeys(problems))) from None
 
 
@@ -148,28 +166,50 @@ def masked_url(url: str) -> str:
     ).geturl()
 
 
-def _problem(location: tuple[int | str, ...], message: str) -> str:
-    name = str(location[0]) if location else ""
-    if name not in Settings.model_fields:
-        return f"{_PREFIX}REDIS_URL: {message.removeprefix('Value error, ')}"
+def _problem(detail: ErrorDetails) -> str:
+    name = str(detail["loc"][0]) if detail["loc"] else "redis_url"
+    error = detail.get("ctx", {}).get("error")
+    if not detail["loc"] or isinstance(error, _RedisUrlError):
+        return f"{_PREFIX}{name.upper()}: {error}"
     field = Settings.__annotations__[name]
     return f"{_PREFIX}{name.upper()}: expected {expected(field)}, found something else"
 
 
-def _is_redis_url(url: str) -> bool:
+def _redis_url_problems(url: str) -> Iterator[str]:
     try:
         parts = urlsplit(url)
         whole = parts.port is None or parts.port > 0
     except ValueError:  # a port that is no number, an unfinished IPv6 address
-        return False
-    return (
-        whole and parts.scheme in ("redis", "rediss") and bool(parts.hostname) and _database(url) is not None
-    )
+        whole = False
+    if (
+        not whole
+        or parts.scheme not in ("redis", "rediss")
+        or not is_address(parts.hostname or "")
+        or _database(url) is None
+    ):
+        yield (
+            "expected a URL such as redis://host:6379/0, or rediss:// with TLS, and a database's number, "
+            "found something else"
+        )
+        return
+    for key, value in parse_qsl(parts.query, keep_blank_values=True):
+        form = TLS_OPTIONS.get(key)
+        if form is None:
+            yield (
+                f'expected no option "{key}" in the URL; behind its ? may stand {listed(TLS_OPTIONS)}. '
+                "A password stands before the host, as in redis://:PASSWORD@host:6379/0, the database "
+                "behind the last /, and how long is waited Longshore decides by itself"
+            )
+        elif parts.scheme == "redis":
+            yield f'expected "{key}" in a URL with TLS only, which begins with rediss://, found redis://'
+        elif not form.fullmatch(value):
+            choices = form.pattern.replace("|", ", ") if form is not _A_FILE else "a value"
+            yield f'expected "{key}" to be {choices}, found something else'
 
 
 def _database(url: str) -> int | None:
-    path = urlsplit(url).path.strip("/")
-    return int(path or 0) if path.isdecimal() or not path else None
+    found = re.fullmatch(r"/*([0-9]{0,9})/*", urlsplit(url).path)
+    return int(found[1] or 0) if found else None
 
 
 def _server(url: str) -> tuple[str | None, int, int | None]:

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from functools import lru_cache
 
-from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, meta
+from jinja2 import StrictUndefined, Template, TemplateSyntaxError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from config.errors import BadInputError
+from config.plain import is_utf8
 
 _ENVIRONMENT = ImmutableSandboxedEnvironment(
     undefined=StrictUndefined,
@@ -38,23 +39,38 @@ def undefined_names(text: str) -> frozenset[str]:
         return frozenset()
     try:
         return frozenset(meta.find_undeclared_variables(_ENVIRONMENT.parse(text)))
-    except TemplateSyntaxError as error:
-        raise TemplateFieldError(f"not a valid template: {str(error.message).rstrip('.')}") from None
+    except Exception as error:  # the boundary to Jinja2, whose parser also raises what Python's own raise
+        raise TemplateFieldError(f"not a valid template: {_words(error)}") from error
 
 
 def render(text: str, parameters: Mapping[str, str]) -> str:
     """Fill ``parameters`` into ``text``.
 
     Raises:
-        TemplateFieldError: ``text`` is not a valid template, or takes a name that ``parameters`` lacks.
+        TemplateFieldError: ``text`` is not a valid template, takes a name that ``parameters`` lacks, or
+            computes what can't be computed or written down.
     """
     if not is_template(text):
         return text
     try:
-        return _template(text).render(parameters)
-    except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError) as error:
-        # A template computes; what it may raise beyond Jinja2's own is what Python's operators raise.
-        raise TemplateFieldError(f"the template can't be filled in: {error}") from None
+        filled = _template(text).render(parameters)
+    except Exception as error:  # a template computes: its filters and operators raise whatever Python's do
+        raise TemplateFieldError(f"the template can't be filled in: {_words(error)}") from error
+    if not is_utf8(filled):
+        raise TemplateFieldError("the template can't be filled in: what it makes is not UTF-8")
+    return filled
+
+
+def _words(error: Exception) -> str:
+    match error:
+        case RecursionError():
+            return "it is nested too deeply"
+        case MemoryError():
+            return "it is too large"
+        case TemplateSyntaxError():
+            return str(error.message).rstrip(".")
+        case _:
+            return str(error).rstrip(".") or type(error).__name__
 
 
 @lru_cache(maxsize=1024)

@@ -10,9 +10,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$"
 LONGEST_SECONDS, SHORTEST_SECONDS = 366 * 86_400.0, 0.001
-_DURATION = re.compile(r"^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$")
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
-_PERCENT = re.compile(r"^(\d{1,3})%$")
+_PERCENT = re.compile(r"(\d{1,3})%")
 _LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 _LONGEST_DNS_NAME = 253
 
@@ -40,7 +40,7 @@ def _seconds(value: Any) -> Any:
     if not isinstance(value, str):
         # As numbers, so that what was written into a record can be read back, however Python writes it.
         return float(value) if abs(value) <= LONGEST_SECONDS else math.inf
-    match = _DURATION.match(value.strip())
+    match = _DURATION.fullmatch(value.strip())
     if match is None:
         raise ValueError("expected a duration such as 30s, 5m or 1.5h")
     return float(match[1]) * _UNIT_SECONDS[match[2]]
@@ -49,7 +49,7 @@ def _seconds(value: Any) -> Any:
 def _count_or_percent(value: Any) -> Any:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    if isinstance(value, str) and (match := _PERCENT.match(value.strip())) and int(match[1]) <= 100:  # noqa: PLR2004 - percent
+    if isinstance(value, str) and (match := _PERCENT.fullmatch(value.strip())) and int(match[1]) <= 100:  # noqa: PLR2004 - percent
         return value.strip()
     raise ValueError('expected a count such as 5, or a percent such as "25%"')
 

@@ -15,6 +15,7 @@ from config.settings import Settings
 from tasks.dispatch import Dispatcher
 from tasks.record.connection import connect, reachable
 from tasks.record.presence import Presence
+from tasks.record.trouble import trouble
 
 TIMEOUT_SECONDS = 3.0
 PING_SECONDS = 2.0
@@ -30,6 +31,7 @@ class Servers:
         self.broker = connect(settings.redis_url, timeout=TIMEOUT_SECONDS)
         self.record = connect(settings.record_url, timeout=TIMEOUT_SECONDS)
         self._app = _bounded_app(settings)
+        self._met: set[redis.Redis] = set()
 
     def check(self) -> None:
         """Learn at once, before anything is written, that one of them is not there.
@@ -37,8 +39,9 @@ class Servers:
         Raises:
             RedisUnreachableError: naming its address, without its password.
         """
-        _ping(self.record, self._record_url)
-        _ping(self.broker, self._broker_url)
+        self._met.clear()
+        self._meet(self.record, self._record_url)
+        self._meet(self.broker, self._broker_url)
 
     @contextmanager
     def reading_record(self) -> Iterator[None]:
@@ -47,6 +50,7 @@ class Servers:
         Raises:
             RedisUnreachableError: it can't be reached, or refuses.
         """
+        self._meet(self.record, self._record_url)
         with _speaking(self._record_url):
             yield
 
@@ -59,15 +63,23 @@ class Servers:
         dispatcher = Dispatcher(
             self._app, live_pools=lambda: {worker.pool for worker in Presence(self.record).live()}
         )
+        self._meet(self.broker, self._broker_url)
         with _speaking(self._broker_url):
             dispatcher.gate(run_id, title=title, pools=pools, first=first)
 
     def queue_lengths(self, pools: Sequence[str]) -> dict[str, int]:
         """How many messages wait for each pool."""
+        self._meet(self.broker, self._broker_url)
         with _speaking(self._broker_url), self.broker.pipeline(transaction=False) as pipeline:
             for pool in pools:
                 pipeline.llen(queue_name(pool))
             return dict(zip(pools, pipeline.execute(), strict=True))
+
+    def _meet(self, client: redis.Redis, masked_url: str) -> None:
+        """Ping a server before its first use: a client's own two tries at a silent one take too long."""
+        if client not in self._met:
+            _ping(client, masked_url)
+            self._met.add(client)
 
     def close(self) -> None:
         """Give every connection back."""
@@ -107,6 +119,6 @@ def _speaking(masked_url: str) -> Iterator[None]:
         with reachable(masked_url):
             yield
     except OperationalError as error:
-        raise RedisUnreachableError(f"Redis at {masked_url} can't be reached: {error}") from None
-    except redis.RedisError as error:
-        raise RedisUnreachableError(f"Redis at {masked_url} refuses: {error}") from None
+        # kombu's error says no more than that of the client beneath it.
+        beneath = error.__cause__ if isinstance(error.__cause__, redis.RedisError) else error
+        raise RedisUnreachableError(trouble(masked_url, beneath)) from None

@@ -8,6 +8,7 @@ from config.application import Application
 from config.application_checks import malformed, template_fields
 from config.errors import BadInputError
 from config.fleet import Fleet, SecretReference
+from config.plain import is_utf8
 from config.problems import Finding, UnplacedError, did_you_mean, listed
 from config.routing import Router, resolve_target
 from config.targets import HostTarget
@@ -216,6 +217,11 @@ def _parameter_problems(application: Application, given: Mapping[str, str]) -> I
             )
         elif "\0" in value:
             yield f'The value of "{name}" has a NUL character in it, which no environment variable can hold'
+        elif not is_utf8(value):
+            yield (
+                f'The value of "{name}" has bytes in it that are not UTF-8; write it in UTF-8, '
+                "or bring such content to the hosts as a file, with an upload"
+            )
     for name, parameter in declared.items():
         if parameter.required and name not in given:
             yield f'The parameter "{name}" is required and has no value; give one with --set {name}=...'

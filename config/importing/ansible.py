@@ -16,9 +16,9 @@ from config.importing.inventory import (
     Inventory,
     Variables,
     read_ini,
-    read_yaml_inventory,
 )
-from config.importing.ssh_options import Jump, parse_arguments, split_arguments
+from config.importing.ssh_options import Jump, parse_arguments, port_number, split_arguments
+from config.importing.yaml_inventory import read_yaml_inventory
 from config.reading import read_document, read_text
 
 _ADDRESS = ("ansible_host", "ansible_ssh_host")
@@ -51,6 +51,7 @@ def import_ansible(path: str | PathLike[str], *, default_user: str) -> Imported:
 
     Raises:
         InvalidFileError: the file can't be read, or is meant to be YAML and is not.
+        NoHostsError: it has no host that a fleet can have.
     """
     file = str(path)
     if _format(file) == "yaml":
@@ -67,7 +68,8 @@ def _format(file: str) -> Literal["ini", "yaml"]:
         words = line.split("#")[0].strip()
         if words:
             # An INI inventory begins with a section or a host; a host's name never ends in a colon.
-            return "yaml" if words == "---" or words.endswith(":") else "ini"
+            first = words.split()[0]
+            return "yaml" if first in ("---", "-") or first[0] in "{!%" or first[-1] == ":" else "ini"
     return "ini"
 
 
@@ -103,7 +105,7 @@ def _host(inventory: Inventory, builder: Builder, depths: dict[str, int], name: 
         builder.note(line, f'host "{name}": ansible_connection "{connection}" reaches no host over a network')
         return None
     port = _value(variables, _PORT)
-    if port and not port.isdecimal():
+    if port and port_number(port) is None:
         builder.note(line, f'host "{name}": its port "{port}" is not a number')
         return None
     key_file, jumps = _ssh_arguments(builder, variables)
@@ -113,7 +115,7 @@ def _host(inventory: Inventory, builder: Builder, depths: dict[str, int], name: 
         group="hosts" if cluster.name == UNGROUPED else cluster.name,
         address=_value(variables, _ADDRESS) or name,
         os=system,
-        port=int(port) if port else None,
+        port=port_number(port),
         user=_value(variables, _USER) or None,
         key_file=_value(variables, _KEY) or key_file,
         password=any(key in variables for key in _PASSWORD) or system == "windows",
@@ -180,6 +182,9 @@ def _ssh_arguments(builder: Builder, variables: Variables) -> tuple[str | None, 
         jumps = jumps or arguments.jumps
         for option in arguments.rest:
             builder.note(line, f'ssh option "{option}"')
+        for option, ours in (("-p", arguments.port), ("-l", arguments.user), ("-W", arguments.forwards)):
+            if ours:
+                builder.note(line, f'ssh option "{option}"')
         if arguments.destination:
             builder.note(line, f'the arguments in "{name}" that are no options')
     return key_file, jumps or ()

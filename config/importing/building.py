@@ -7,13 +7,14 @@ from itertools import chain, count
 from typing import Any
 
 from config.fleet import OperatingSystem
-from config.importing.imported import Imported, Note
+from config.importing.imported import Imported, NoHostsError, Note
 from config.importing.ssh_options import Jump
 from config.values import Value, is_address
 
 POOL = "official"
 DEFAULT_KEY = "~/.ssh/id_ed25519"
 _LONGEST_NAME = 128
+_LONGEST_NOTE = 1000
 _HIGHEST_PORT = 65535
 
 
@@ -56,10 +57,16 @@ class Builder:
 
     def note(self, line: int | None, text: str) -> None:
         """Note something that is not carried over."""
-        self._notes[line, text] = None
+        half = _LONGEST_NOTE // 2
+        shown = text if len(text) <= _LONGEST_NOTE else f"{text[:half]}...{text[-half:]}"
+        self._notes[line, shown] = None
 
     def build(self, hosts: Iterable[FoundHost]) -> Imported:
-        """The fleet of these hosts."""
+        """The fleet of these hosts.
+
+        Raises:
+            NoHostsError: there is none that a fleet can have.
+        """
         named = [(self._host_name(host), host) for host in hosts if self._usable(host)]
         groups: dict[tuple[str, str], list[tuple[str, FoundHost]]] = {}
         for name, host in named:
@@ -74,6 +81,8 @@ class Builder:
         }
         notes = sorted(self._notes, key=lambda note: (note[0] or 0, note[1]))
         left_out = tuple(Note(file=self._file, line=line, text=text) for line, text in notes)
+        if not clusters:
+            raise NoHostsError(self._file, left_out)
         return Imported(fleet={key: value for key, value in fleet.items() if value}, left_out=left_out)
 
     def _usable(self, host: FoundHost) -> bool:
@@ -113,13 +122,18 @@ class Builder:
             shared = {value.get(key) for value in values.values()}
             if len(shared) == 1 and None not in shared:
                 cluster[key] = shared.pop()
-        if (become := self._become([host for _, host in members])) is not None:
+        if (become := self._become(cluster["os"], [host for _, host in members])) is not None:
             cluster["become"] = become
         cluster["hosts"] = {name: _without_defaults(value, cluster) for name, value in values.items()}
         return cluster
 
-    def _become(self, hosts: list[FoundHost]) -> str | bool | None:
+    def _become(self, os: str, hosts: list[FoundHost]) -> str | bool | None:
         users = {host.become for host in hosts}
+        if os == "windows":
+            for host in hosts:
+                if host.become:
+                    self.note(host.line, f'host "{host.name}": become, as there is no sudo on Windows')
+            return None
         if len(users) > 1:
             line = next(host.line for host in hosts if host.become)
             self.note(

@@ -5,6 +5,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from config.errors import BadInputError
 from config.values import Value
 
 _WIDE = 4096  # the emitter folds longer lines, which hides a long key file's name from a search
@@ -27,6 +28,20 @@ class Note(Value):
         """The note in one line, its place first."""
         place = self.file if self.line is None else f"{self.file}:{self.line}"
         return f"{place}: {self.text}"
+
+
+class NoHostsError(BadInputError):
+    """There is no host in the file that a fleet can have.
+
+    Attributes:
+        left_out: everything that was found instead.
+    """
+
+    def __init__(self, file: str, left_out: tuple[Note, ...]) -> None:
+        self.left_out = left_out
+        happened = f"{file}: expected at least one host, found none that a fleet can have"
+        attempt = "is it the right file? Inventory scripts are not run, and included files not read."
+        super().__init__("\n".join([f"{happened}; {attempt}", *map(str, left_out)]))
 
 
 class Imported(Value):

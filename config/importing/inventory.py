@@ -5,15 +5,12 @@ import shlex
 from dataclasses import dataclass, field
 from itertools import product
 from math import prod
-from typing import Any
 
 from config.importing.imported import Note
-from config.plain import mapping
-from config.positions import Document
 
 ALL = "all"
 UNGROUPED = "ungrouped"
-_RANGE = re.compile(r"\[(?:(\d+):(\d+)|([A-Za-z]):([A-Za-z]))(?::(\d+))?\]")
+_RANGE = re.compile(r"\[(?:(\d{1,18}):(\d{1,18})|([A-Za-z]):([A-Za-z]))(?::(\d{1,18}))?\]")
 _SECTION = re.compile(r"\[\s*([^\]:]+?)\s*(?::\s*(\w+)\s*)?\]\s*(?:[#;].*)?")
 _PORT = re.compile(r"(?P<host>\[[^\]]+\]|[^:\[\]]+):(?P<port>\d+)")
 _BRACKETED_IPV6 = re.compile(r"\[[0-9A-Fa-f.]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*\]")
@@ -95,14 +92,6 @@ def read_ini(text: str, file: str) -> Inventory:
     return inventory
 
 
-def read_yaml_inventory(document: Document, file: str) -> Inventory:
-    """Read an inventory in Ansible's YAML format."""
-    inventory = Inventory(file=file)
-    for name in mapping(document.data):
-        _yaml_group(inventory, document, (name,))
-    return inventory
-
-
 def expand(pattern: str) -> list[str] | None:
     """The names that a pattern such as ``web[01:10:2]`` stands for; None when it is not understood."""
     if _BRACKETED_IPV6.fullmatch(pattern):
@@ -161,36 +150,6 @@ def _ini_host(inventory: Inventory, group: Group, line: str, number: int) -> Non
             # What stands there is not shown: beside "password = ..." it is the password.
             inventory.note(number, 'expected "name=value" without spaces after the host')
     inventory.add_host(group, name, variables, number)
-
-
-def _yaml_group(inventory: Inventory, document: Document, path: tuple[str, ...]) -> None:
-    """Read the group at ``path``; groups lie in ``children`` of each other, to any depth."""
-    data = mapping(document.data, *path)
-    group = inventory.group(path[-1], _line(document, path))
-    group.variables.update(_yaml_variables(document, (*path, "vars")))
-    for host in mapping(data, "hosts"):
-        place = (*path, "hosts", host)
-        inventory.add_host(group, host, _yaml_variables(document, place), _line(document, place))
-    for child in mapping(data, "children"):
-        group.children.append(child)
-        _yaml_group(inventory, document, (*path, "children", child))
-
-
-def _yaml_variables(document: Document, path: tuple[str, ...]) -> Variables:
-    return {
-        key: (_as_text(value), _line(document, (*path, key)))
-        for key, value in mapping(document.data, *path).items()
-    }
-
-
-def _line(document: Document, path: tuple[str, ...]) -> int:
-    return document.place(path, at_key=True)[0]
-
-
-def _as_text(value: Any) -> str:
-    if isinstance(value, list):
-        return " ".join(_as_text(item) for item in value)
-    return str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)
 
 
 def _unquoted(value: str) -> str:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from config.importing.building import Builder, FoundHost
 from config.importing.imported import Imported
-from config.importing.ssh_options import Jump, parse_jumps, parse_proxy_command
+from config.importing.ssh_options import Jump, parse_jumps, parse_proxy_command, port_number
 from config.reading import read_text
 
 CLUSTER = "imported"
@@ -49,6 +49,7 @@ def import_openssh(path: str | PathLike[str], *, default_user: str) -> Imported:
 
     Raises:
         InvalidFileError: the file can't be read.
+        NoHostsError: it has no host that a fleet can have.
     """
     file = str(path)
     builder = Builder(file, default_user)
@@ -132,7 +133,7 @@ def _host(blocks: list[_Block], builder: Builder, name: str, line: int) -> Found
         builder.note(line, f'host "{name}": the way through its ProxyJump or ProxyCommand is not understood')
         return None
     port = options["port"].value if "port" in options else ""
-    if port and not port.isdecimal():
+    if port and port_number(port) is None:
         builder.note(options["port"].line, f'host "{name}": its port "{port}" is not a number')
         return None
     return FoundHost(
@@ -140,7 +141,7 @@ def _host(blocks: list[_Block], builder: Builder, name: str, line: int) -> Found
         line=line,
         group=CLUSTER,
         address=_address(options, name),
-        port=int(port) if port else None,
+        port=port_number(port),
         user=_text(options, "user"),
         key_file=_text(options, "identityfile"),
         jumps=jumps,
@@ -179,12 +180,14 @@ def _jumps(blocks: list[_Block], options: dict[str, _Option], depth: int) -> tup
             if before is None:
                 return None
             way += before
-        port = _text(named, "port")
+        port = _text(named, "port") or ""
+        if port and not jump.port and port_number(port) is None:
+            return None
         way.append(
             Jump(
                 host=_address(named, jump.host),
                 alias=jump.host,
-                port=jump.port or (int(port) if port and port.isdecimal() else None),
+                port=jump.port or port_number(port),
                 user=jump.user or _text(named, "user"),
                 key_file=jump.key_file or _text(named, "identityfile"),
             )

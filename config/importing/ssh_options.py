@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from config.values import Value
 
 _DESTINATION = re.compile(
-    r"(?:ssh://)?(?:(?P<user>[^@]+)@)?(?:\[(?P<bracketed>[^\]]+)\]|(?P<plain>[^:\[\]]+))(?::(?P<port>\d+))?/?"
+    r"(?:ssh://)?(?:(?P<user>[^@]+)@)?(?:\[(?P<bracketed>[^\]]+)\]|(?P<plain>[^:\[\]]+))(?::(?P<port>\d{1,5}))?/?"
 )
+_LONGEST_PORT = 5
 _WITH_ARGUMENT = set("BbcDEeFIiJLlmOopQRSWw")
+_DECIDING = {"hostname", "port", "proxycommand", "proxyjump", "proxyusefdpass"}
 _HARMLESS_FLAGS = set("46AaCkqTtxXYvnN")
 
 
@@ -48,6 +50,11 @@ class Arguments(Value):
     destination: str | None = None
     forwards: bool = False
     rest: tuple[str, ...] = ()
+
+
+def port_number(text: str) -> int | None:
+    """A port as a number; None where there is none, which holds for more digits than any port has, too."""
+    return int(text) if text.isdecimal() and len(text) <= _LONGEST_PORT else None
 
 
 def parse_jumps(text: str) -> tuple[Jump, ...] | None:
@@ -107,10 +114,9 @@ def _understood(option: str, value: str) -> tuple[str | None, object]:
         return simple[option], value
     if option == "W":
         return "forwards", True
-    if option == "p" and value.isdecimal():
-        return "port", int(value)
-    jumps = parse_jumps(value) if option == "J" else None
-    return ("jumps", jumps) if jumps is not None else (None, None)
+    if option == "p":
+        return _if_understood("port", port_number(value))
+    return _if_understood("jumps", parse_jumps(value) if option == "J" else None)
 
 
 def _understood_setting(setting: str) -> tuple[str | None, object]:
@@ -118,12 +124,15 @@ def _understood_setting(setting: str) -> tuple[str | None, object]:
     value = value.strip().strip('"')
     readers = {"proxyjump": parse_jumps, "proxycommand": parse_proxy_command}
     if key.lower() in readers:
-        jumps = readers[key.lower()](value)
-        return ("jumps", jumps) if jumps is not None else (None, None)
+        return _if_understood("jumps", readers[key.lower()](value))
     names = {"identityfile": "key_file", "user": "user"}
     if key.lower() in names:
         return names[key.lower()], value
-    return ("port", int(value)) if key.lower() == "port" and value.isdecimal() else (None, None)
+    return _if_understood("port", port_number(value) if key.lower() == "port" else None)
+
+
+def _if_understood(key: str, parsed: object) -> tuple[str | None, object]:
+    return (None, None) if parsed is None else (key, parsed)
 
 
 def _options(words: list[str]) -> Iterator[tuple[str, str]]:
@@ -144,14 +153,16 @@ def _options(words: list[str]) -> Iterator[tuple[str, str]]:
 
 def _harmless(argument: str) -> bool:
     """Whether a proxy command may lose this argument and still lead to the same host."""
-    return argument.startswith("-o ") or (argument.startswith("-") and set(argument[1:]) <= _HARMLESS_FLAGS)
+    if argument.startswith("-o "):
+        return argument[3:].lower() not in _DECIDING
+    return argument.startswith("-") and set(argument[1:]) <= _HARMLESS_FLAGS
 
 
 def _jump(text: str) -> Jump | None:
     match = _DESTINATION.fullmatch(text)
     if match is None:
         return None
-    port = int(match["port"]) if match["port"] else None
+    port = port_number(match["port"] or "")
     return Jump(host=match["bracketed"] or match["plain"], port=port, user=match["user"])
 
 

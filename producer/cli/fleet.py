@@ -55,11 +55,14 @@ def import_(kind: str, file: str, output: str, user: str | None, *, force: bool,
     What can't be carried over is listed, and stands at the head of the fleet file.
     """
     imported = _IMPORTERS[kind](file, default_user=user or login_name())
+    notes = [str(each) for each in imported.left_out]
     if output == "-":
-        click.echo(render_fleet(imported), nl=False)
+        if as_json:
+            print_json({"written": None, "left_out": notes, "fleet": imported.fleet})
+        else:
+            click.echo(render_fleet(imported), nl=False)
         return
     _write(Path(output), render_fleet(imported), force=force)
-    notes = [str(each) for each in imported.left_out]
     if as_json:
         print_json({"written": output, "left_out": notes})
         return

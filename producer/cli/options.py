@@ -73,7 +73,7 @@ def pool_option(*, required: bool) -> Callable[[_Command], _Command]:
 
 def _names(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
     for value in values:
-        if not re.match(NAME_PATTERN, value):
+        if not re.fullmatch(NAME_PATTERN, value):
             raise click.BadParameter(f'"{value}" is no name of a pool.')
     return tuple(dict.fromkeys(values))
 

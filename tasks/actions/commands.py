@@ -18,8 +18,8 @@ _VERBS = {
     "enabled": "enable",
     "disabled": "disable",
 }
-_SHA256 = re.compile(r"^[0-9a-fA-F]{64}$")
-_MODE = re.compile(r"^[0-7]{3,4}$")
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+_MODE = re.compile(r"[0-7]{3,4}")
 _PORT_LIMIT = 65_535
 
 
@@ -120,13 +120,13 @@ def _host_and_port(text: str) -> tuple[str, int]:
 
 
 def _sha256(text: str) -> str:
-    if not _SHA256.match(text):
+    if not _SHA256.fullmatch(text):
         raise BadInputError("sha256: expected 64 hexadecimal digits")
     return text.lower()
 
 
 def _mode(text: str) -> str:
-    if not _MODE.match(text):
+    if not _MODE.fullmatch(text):
         raise BadInputError(f"mode: {text!r}: expected an octal mode such as 0644")
     return text
 

@@ -8,6 +8,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from config.errors import RedisUnreachableError
+from tasks.record.trouble import trouble
 
 
 def connect(url: str, *, timeout: float = 5.0) -> redis.Redis:
@@ -28,16 +29,12 @@ def connect(url: str, *, timeout: float = 5.0) -> redis.Redis:
 
 @contextmanager
 def reachable(masked_url: str) -> Iterator[None]:
-    """Turn a lost or refused connection into words for people.
+    """Turn whatever Redis or the way to it refuses into words for people.
 
     Raises:
         RedisUnreachableError: naming the address, without its password.
     """
     try:
         yield
-    except (redis.ConnectionError, redis.TimeoutError) as error:
-        raise RedisUnreachableError(
-            f"Redis at {masked_url} can't be reached: {str(error).rstrip('.')}. "
-            "Likely it isn't running, or LONGSHORE_REDIS_URL names another place. "
-            "Start it (`longshore up` brings one of its own), or set LONGSHORE_REDIS_URL."
-        ) from None
+    except redis.RedisError as error:
+        raise RedisUnreachableError(trouble(masked_url, error)) from None

@@ -44,9 +44,19 @@ def _unanswering() -> Iterator[int]:
 
 @pytest.mark.parametrize("trouble", [_closed, _silent, _unanswering])
 @pytest.mark.parametrize(
-    "words", [("verify", "web"), ("deploy", "shop.yaml", "--to", "web", "--set", "version=1")]
+    "words",
+    [
+        ("verify", "web"),
+        ("deploy", "shop.yaml", "--to", "web", "--set", "version=1"),
+        ("show", "r"),
+        ("cancel", "r"),
+        ("logs", "r"),
+        ("runs",),
+        ("pools",),
+    ],
+    ids=lambda words: words[0],
 )
-def test_submitting_without_redis_ends_with_4_within_5_seconds(
+def test_a_command_without_redis_ends_with_4_within_5_seconds(
     site: Site, trouble: Callable[[], Iterator[int]], words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with trouble() as port:  # type: ignore[attr-defined] # context managers
@@ -72,6 +82,20 @@ def test_a_broker_that_is_down_is_noticed_before_anything_is_recorded(
     assert done.returncode == 4
     assert f"redis://127.0.0.1:{port}/0" in done.stderr
     assert site.record.dbsize() == 0
+
+
+@pytest.mark.parametrize("words", [("cancel",), ("pools",)])
+def test_a_broker_that_says_nothing_is_not_waited_for_longer(
+    site: Site, client: Client, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = client.verify(site.folder / "fleet.yaml", "web").id
+    with _silent() as port:
+        monkeypatch.setitem(site.environment, "LONGSHORE_REDIS_URL", f"redis://127.0.0.1:{port}/0")
+        began = time.monotonic()
+        done = site.longshore(*words, *([run_id] if words == ("cancel",) else []))
+        took = time.monotonic() - began
+    assert done.returncode == 4, done.stderr
+    assert took < 5.0
 
 
 def test_a_message_that_cannot_be_sent_loses_nothing_and_the_id_is_told(site: Site, tmp_path: Path) -> None:

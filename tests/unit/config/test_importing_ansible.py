@@ -2,15 +2,12 @@
 
 import textwrap
 from pathlib import Path
-from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from config.fleet import Fleet
 from config.importing.ansible import import_ansible
-from config.importing.imported import Imported, render_fleet
+from config.importing.imported import Imported, NoHostsError, render_fleet
 from config.importing.inventory import expand
 from config.loading import load_fleet
 from tests.support.files import written
@@ -115,6 +112,95 @@ def test_a_yaml_inventory_becomes_clusters(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "hosts: [a, b]",
+            "2: all.hosts: expected a mapping of hosts, found a list, of which nothing was read",
+        ),
+        ("hosts: 5", "2: all.hosts: expected a mapping of hosts, found something else"),
+        ("hostz: {a: }", '2: the key "hostz" of group "all" means nothing; did you mean "hosts"?'),
+        ("vars: hunter2", "2: all.vars: expected a mapping of variables, found something else"),
+        ("hosts: {a: hunter2}", "2: all.hosts.a: expected a mapping of variables, found something else"),
+        ("children: [web]", "2: all.children: expected a mapping of groups, found a list"),
+        (
+            "children: {db: [a]}",
+            "2: all.children.db: expected a mapping of hosts, vars and children, found a l",
+        ),
+        (
+            "vars: {a: 1, a: 2}",
+            "2: all.vars.a: expected each key once, found it a second time (first at 2:10)",
+        ),
+        (
+            "vars: {ansible_user: !vault hunter2}",
+            "2: all.vars.ansible_user: expected plain data, found the tag",
+        ),
+        ('vars: {ansible_user: "hunter2\\ud800"}', "2: all.vars.ansible_user: expected text, found half a"),
+        (f"vars: {{ansible_port: 0x{'f' * 6000}}}", "2: all.vars.ansible_port: expected a number of at most"),
+        ("hosts: {? [a] : }", "2: all.hosts: expected a key that is plain text"),
+    ],
+    ids=lambda text: text[:30],
+)
+def test_what_can_not_be_read_of_a_yaml_inventory_is_listed(tmp_path: Path, text: str, expected: str) -> None:
+    result = imported(tmp_path, f"all:\n  {text}\nmore: {{hosts: {{sound: }}}}\n", "hosts.yml")
+    assert any(note.startswith(expected) for note in notes(result)), notes(result)
+    assert "hunter2" not in render_fleet(result)
+    assert "sound" in loaded(tmp_path, result).clusters["more"].hosts
+
+
+def test_a_key_that_stands_twice_loses_its_second_half_with_a_note(tmp_path: Path) -> None:
+    text = "web:\n  hosts:\n    a: {ansible_user: x}\nweb:\n  hosts:\n    b:\n"
+    result = imported(tmp_path, text, "hosts.yml")
+    assert list(loaded(tmp_path, result).clusters["web"].hosts) == ["a"]
+    assert notes(result)[-1] == (
+        "4: web: expected each key once, found it a second time (first at 1:1); the second was left out"
+    )
+
+
+def test_one_name_may_stand_where_a_mapping_does(tmp_path: Path) -> None:
+    result = imported(tmp_path, "all: {hosts: a, children: web}\nweb: {hosts: b}\n", "hosts.yml")
+    assert {name: list(each["hosts"]) for name, each in result.fleet["clusters"].items()} == {
+        "all": ["a"],
+        "web": ["b"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "noted"),
+    [
+        ("hosts.yml", "", None),
+        ("hosts.yml", "- a\n- b\n", "1: expected a mapping of groups with hosts, found a list"),
+        ("hosts.yml", "hunter2\n", "1: expected a mapping of groups with hosts, found something else"),
+        ("hosts.yml", "!hosts {}\n", "1: expected plain data, found the tag !hosts"),
+        ("hosts.yml", "all: {hosts: [a, b]}\n", "1: all.hosts: expected a mapping of hosts, found a list"),
+        ("hosts", "all: {hosts: [a, b]}\n", "1: all.hosts: expected a mapping of hosts, found a list"),
+        (
+            "hosts",
+            '{"all": {"hosts": ["a", "b"]}}',
+            "1: all.hosts: expected a mapping of hosts, found a list",
+        ),
+        ("hosts", "- a\n", "1: expected a mapping of groups with hosts, found a list"),
+        ("hosts.ini", "", None),
+        ("hosts.ini", "[web]\n[web:vars]\nx=hunter2\n", '3: variable "x"'),
+        (
+            "hosts.ini",
+            "localhost ansible_connection=local\n",
+            '1: host "localhost": ansible_connection "local"',
+        ),
+    ],
+)
+def test_an_inventory_without_any_host_is_refused_with_all_that_was_left_out(
+    tmp_path: Path, name: str, text: str, noted: str | None
+) -> None:
+    with pytest.raises(NoHostsError) as caught:
+        imported(tmp_path, text, name)
+    first, *more = str(caught.value).splitlines()
+    assert first.startswith(f"{tmp_path / name}: expected at least one host, found none")
+    assert any(line.startswith(f"{tmp_path / name}:{noted}") for line in more) == (noted is not None), more
+    assert "hunter2" not in str(caught.value)
+
+
 def test_a_yaml_inventory_is_known_by_its_look(tmp_path: Path) -> None:
     assert "web" in imported(tmp_path, YAML, "inventory").fleet["clusters"]
     assert "web" in imported(tmp_path, INI, "inventory").fleet["clusters"]
@@ -181,8 +267,8 @@ def test_a_login_by_password_refers_to_the_environment(tmp_path: Path) -> None:
     ],
 )
 def test_notes_never_repeat_what_may_be_a_secret(tmp_path: Path, line: str) -> None:
-    result = imported(tmp_path, line + "\n")
-    assert result.left_out
+    result = imported(tmp_path, f"web-0 ansible_user=a\n{line}\n")
+    assert any(note.line == 2 for note in result.left_out)
     assert "hunter2" not in render_fleet(result)
 
 
@@ -204,6 +290,9 @@ def test_a_bastion_that_is_a_host_too_has_a_proxy_of_its_own_name(tmp_path: Path
     assert fleet.proxies["edge-proxy"].address == "edge"
 
 
+MANY = "9" * 5000
+
+
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
@@ -213,10 +302,24 @@ def test_a_bastion_that_is_a_host_too_has_a_proxy_of_its_own_name(tmp_path: Path
         ("a ansible_host=a_b/c", 'its address "a_b/c" is neither IP nor name'),
         ("a[1:x]", 'the range in "a[1:x]" is not understood'),
         ("a[1:999999999]", "is not understood"),
+        (f"a ansible_port={MANY}", "is not a number"),
+        (f"a:{MANY}", "is not a number"),
+        (f"a[1:{MANY}]", "is not understood"),
+        (f"a[{MANY}:1]", "is not understood"),
+        (f"a[1:2:{MANY}]", "is not understood"),
+        (f"a ansible_ssh_common_args='-J b:{MANY}'", 'ssh option "-J"'),
+        (f"a ansible_ssh_common_args='-p {MANY}'", 'ssh option "-p"'),
+        (f"a ansible_ssh_common_args='-o Port={MANY}'", 'ssh option "-o Port"'),
+        (
+            f"a ansible_ssh_common_args='-o ProxyCommand=\"ssh -W %h:%p -oPort={MANY} b\"'",
+            '"-o ProxyCommand"',
+        ),
+        ("a ansible_ssh_common_args='-p 2222 -l b'", 'ssh option "-l"'),
         ("[web:stuff]", 'the section "[web:stuff]" is not understood'),
         ("a ansible_user={{u}}", 'variable "ansible_user"'),
         ("a ansible_ssh_extra_args='-o ForwardAgent=yes'", 'ssh option "-o ForwardAgent"'),
     ],
+    ids=lambda text: text[:40],
 )
 def test_what_can_not_be_a_host_is_listed(tmp_path: Path, line: str, expected: str) -> None:
     assert any(expected in note for note in notes(imported(tmp_path, f"b ansible_user=c\n{line}\n")))
@@ -235,6 +338,14 @@ def test_become_that_differs_is_left_out_and_listed(tmp_path: Path) -> None:
     result = imported(tmp_path, "[w]\na ansible_become=true\nb\n")
     assert any("become differs" in note for note in notes(result))
     assert loaded(tmp_path, result).clusters["w"].become is None
+
+
+def test_become_of_a_windows_host_is_left_out_and_listed(tmp_path: Path) -> None:
+    result = imported(
+        tmp_path, "w1 ansible_connection=winrm ansible_become=yes\nw2 ansible_connection=winrm\n"
+    )
+    assert '1: host "w1": become, as there is no sudo on Windows' in notes(result)
+    assert loaded(tmp_path, result).clusters["hosts"].become is None
 
 
 def test_groups_that_contain_each_other_end(tmp_path: Path) -> None:
@@ -258,32 +369,3 @@ def test_groups_that_contain_each_other_end(tmp_path: Path) -> None:
 )
 def test_ranges_stand_for_names(pattern: str, names: list[str] | None) -> None:
     assert expand(pattern) == names
-
-
-WORDS = st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\r\n"), max_size=12)
-VARIABLES = st.sampled_from(
-    [
-        "ansible_host",
-        "ansible_port",
-        "ansible_user",
-        "ansible_ssh_common_args",
-        "ansible_password",
-        "ansible_become",
-    ]
-)
-LINES = st.one_of(
-    WORDS,
-    st.builds("[{}]".format, WORDS),
-    st.builds("[{}:children]".format, WORDS),
-    st.builds("{} {}={}".format, WORDS, VARIABLES, WORDS),
-)
-
-
-@given(lines=st.lists(LINES, max_size=12))
-def test_whatever_is_imported_loads(tmp_path_factory: Any, lines: list[str]) -> None:
-    folder = tmp_path_factory.mktemp("import")
-    path = folder / "hosts.ini"
-    path.write_text("\n".join(["[first]", "a", *lines]), encoding="utf-8")
-    result = import_ansible(path, default_user="me")
-    if "clusters" in result.fleet:
-        loaded(folder, result)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from config.fleet import Fleet
-from config.importing.imported import Imported, render_fleet
+from config.importing.imported import Imported, NoHostsError, render_fleet
 from config.importing.openssh import import_openssh
 from config.loading import load_fleet
 from tests.support.files import written
@@ -113,7 +113,15 @@ def test_proxy_jump_none_is_direct(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "option",
-    ["ProxyCommand sshpass -p hunter2 ssh -W %h:%p edge", "ProxyCommand nc -X connect %h %p", "ProxyJump a,"],
+    [
+        "ProxyCommand sshpass -p hunter2 ssh -W %h:%p edge",
+        "ProxyCommand nc -X connect %h %p",
+        "ProxyCommand ssh -W %h:%p -o ProxyCommand=hunter2 edge",
+        "ProxyJump a,",
+        pytest.param(f"ProxyJump a:{'9' * 5000}", id="the jump's port"),
+        pytest.param("ProxyJump odd\nHost od*\n  Port " + "9" * 5000, id="the jump's own port"),
+        pytest.param(f"ProxyCommand ssh -p {'9' * 5000} -W %h:%p a", id="the command's port"),
+    ],
 )
 def test_a_way_that_is_not_understood_leaves_its_host_out_without_repeating_it(
     tmp_path: Path, option: str
@@ -124,13 +132,24 @@ def test_a_way_that_is_not_understood_leaves_its_host_out_without_repeating_it(
     assert list(loaded(tmp_path, result).clusters["imported"].hosts) == ["b"]
 
 
+def test_a_port_of_more_digits_than_any_is_listed(tmp_path: Path) -> None:
+    result = imported(tmp_path, f"Host b\n  User u\nHost x\n  Port {'9' * 5000}\n")
+    assert any(note.startswith('4: host "x": its port') for note in notes(result))
+    assert max(len(note) for note in notes(result)) < 1100
+
+
 def test_jumps_that_need_each_other_end(tmp_path: Path) -> None:
     result = imported(tmp_path, "Host a\n  ProxyJump b\nHost b\n  ProxyJump a\nHost c\n  User u\n")
     assert list(loaded(tmp_path, result).clusters["imported"].hosts) == ["c"]
 
 
-def test_without_hosts_there_is_a_fleet_without_clusters(tmp_path: Path) -> None:
-    assert loaded(tmp_path, imported(tmp_path, "Host *\n  User u\n")).clusters == {}
+@pytest.mark.parametrize(
+    "text",
+    ["", "Host *\n  User u\n", "Match all\n  User u\n", "Host a\n  ProxyCommand nc %h %p\n", "Include x\n"],
+)
+def test_a_configuration_without_any_host_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(NoHostsError, match="config: expected at least one host, found none"):
+        imported(tmp_path, text)
 
 
 def test_the_user_and_key_that_are_assumed_are_listed(tmp_path: Path) -> None:

@@ -181,6 +181,25 @@ def test_one_mistake_in_an_action_is_named(tmp_path: Path, action: str, expected
     assert any(expected in line for line in lines), lines
 
 
+@pytest.mark.parametrize(
+    ("action", "expected"),
+    [
+        (
+            "run: x\n    timeout: 0x" + "f" * 6000,
+            "6:14: actions[0].timeout: expected a number of at most 100",
+        ),
+        ("run: x\n    timeout: " + "9" * 6000, "6:14: actions[0].timeout: expected a number of at most 100"),
+        ("run: x\n    timeout: " + "9" * 6000 + "s", "actions[0].timeout: expected a duration such as"),
+        ("run: x\n    timeout: " + "9" * 400 + "s", "actions[0].timeout: expected a duration such as"),
+        ('run: "a\\ud800"', "5:10: actions[0].run: expected text, found half a character"),
+    ],
+    ids=["hexadecimal", "decimal", "a duration", "beyond floats", "half a character"],
+)
+def test_what_python_can_not_write_down_is_refused(tmp_path: Path, action: str, expected: str) -> None:
+    (line,) = refused(tmp_path, with_action(action))
+    assert expected in line
+
+
 def test_problems_of_shape_and_of_meaning_are_listed_together(tmp_path: Path) -> None:
     lines = refused(tmp_path, with_action("run: 'echo {{ x }}'\n    timeout: never\n    in: '{{ y }}'"))
     assert [line.split(": ")[1] for line in lines] == [

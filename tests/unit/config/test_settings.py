@@ -2,12 +2,14 @@
 
 import pytest
 from celery.app.defaults import NAMESPACES, flatten
+from kombu import Connection as KombuConnection
 from kombu.transport.redis import Channel
 from kombu.transport.redis import Transport as RedisTransport
 
 from config.celery_settings import celery_settings, queue_name
 from config.errors import BadInputError
-from config.settings import Settings, load_settings, masked_url
+from config.settings import TLS_OPTIONS, Settings, load_settings, masked_url
+from tasks.record.connection import connect
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +54,52 @@ def test_all_wrong_variables_are_named_and_none_is_shown(monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize(
-    "url", ["", "h:6379", "redis://", "redis://h:x/0", "redis://h/zero", "redis://[::1/0", "unix:///x"]
+    ("query", "said"),
+    [
+        ("redis://:hunter2@h/0?foo=hunter2", 'expected no option "foo"'),
+        ("redis://:hunter2@h/0?foo", 'expected no option "foo"'),
+        ("redis://:hunter2@h/0?socket_timeout=abc", 'expected no option "socket_timeout"'),
+        ("redis://h/0?password=hunter2", "A password stands before the host"),
+        ("redis://h/0?db=1", "the database behind the last /"),
+        ("redis://h/0?ssl_cert_reqs=none", 'expected "ssl_cert_reqs" in a URL with TLS only'),
+        ("rediss://h/0?ssl_cert_reqs=hunter2", 'expected "ssl_cert_reqs" to be none, optional, required'),
+    ],
+)
+@pytest.mark.parametrize("variable", ["LONGSHORE_REDIS_URL", "LONGSHORE_RECORD_URL"])
+def test_an_option_that_a_client_of_redis_does_not_take_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, variable: str, query: str, said: str
+) -> None:
+    monkeypatch.setenv(variable, query)
+    with pytest.raises(BadInputError) as caught:
+        load_settings()
+    assert str(caught.value).startswith(f"{variable}: ")
+    assert said in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_every_option_that_is_taken_reaches_both_clients_of_redis() -> None:
+    options = "&".join(f"{name}={'required' if name == 'ssl_cert_reqs' else 'true'}" for name in TLS_OPTIONS)
+    url = load_settings(redis_url=f"rediss://h/0?{options}").redis_url
+    with connect(url) as record, KombuConnection(url) as broker:
+        assert set(record.connection_pool.connection_kwargs) >= set(TLS_OPTIONS)
+        assert set(broker.ssl) == set(TLS_OPTIONS)
+        record.connection_pool.make_connection()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "h:6379",
+        "redis://",
+        "redis://h:x/0",
+        "redis://h/zero",
+        "redis://[::1/0",
+        "unix:///x",
+        pytest.param(f"redis://{'a' * 64}/0", id="label too long"),
+        pytest.param(f"redis://h/{'9' * 5000}", id="digits"),
+    ],
 )
 def test_what_is_no_redis_url_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="redis_url"):
@@ -68,9 +115,9 @@ def test_one_database_for_broker_and_record_is_refused(monkeypatch: pytest.Monke
 
 def test_no_password_is_shown() -> None:
     settings = Settings(
-        redis_url="redis://u:hunter2@h:1/0?password=hunter2", record_url="redis://:hunter2@h:1/2"
+        redis_url="rediss://u:hunter2@h:1/0?ssl_password=hunter2", record_url="redis://:hunter2@h:1/2"
     )
-    assert settings.masked_redis_url == "redis://u:***@h:1/0?password=***"
+    assert settings.masked_redis_url == "rediss://u:***@h:1/0?ssl_password=***"
     assert settings.masked_record_url == "redis://:***@h:1/2"
     assert "hunter2" not in repr(settings) + str(settings)
     assert masked_url("redis://h:1/0") == "redis://h:1/0"

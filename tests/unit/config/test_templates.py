@@ -31,11 +31,33 @@ def test_nothing_is_escaped_as_html() -> None:
         "{{ a + 1 }}",
         "{{ 1 / 0 }}",
         "{{ [1, 2] | random }}",
+        "{{ a | xmlattr }}",
+        "{{ a | dictsort }}",
+        "{{ " + "(" * 5000 + "a" + ")" * 5000 + " }}",
+        "{{ a" + "|upper" * 5000 + " }}",
+        "{% if a %}" * 200 + "{% endif %}" * 200,
+        "{{ " + "9" * 5000 + " }}",
+        "{{ '%c' % 55296 }}",
     ],
+    ids=range(14),
 )
 def test_what_can_not_be_filled_in_is_an_error_of_the_input(text: str) -> None:
     with pytest.raises(TemplateFieldError):
         render(text, {"a": "1"})
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{{ " + "(" * 5000 + "a" + ")" * 5000 + " }}", "nested too deeply"),
+        ("{{ a" + "|upper" * 5000 + " }}", "nested too deeply"),
+        ("{{ " + "9" * 5000 + " }}", "digits"),
+    ],
+    ids=["parentheses", "filters", "number"],
+)
+def test_what_can_not_even_be_parsed_is_an_error_of_the_input(text: str, said: str) -> None:
+    with pytest.raises(TemplateFieldError, match=said):
+        undefined_names(text)
 
 
 @pytest.mark.parametrize(

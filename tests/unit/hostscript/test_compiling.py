@@ -82,7 +82,7 @@ def test_any_text_value_reaches_the_command_unchanged(values: dict[str, str]) ->
         assert done.stdout == b"".join(value.encode() + b"\0" for value in values.values())
 
 
-@pytest.mark.parametrize("name", ["PATH", "IFS", "__count", "UID", "a-b", "1a", "", "HOME"])
+@pytest.mark.parametrize("name", ["PATH", "IFS", "__count", "UID", "a-b", "1a", "", "HOME", "a\n"])
 def test_names_that_the_hosts_shell_needs_are_refused(name: str) -> None:
     with pytest.raises(BadInputError, match="choose another"):
         driver.check_environment({name: "x"})
@@ -141,6 +141,8 @@ def test_a_secret_where_it_would_show_is_refused(action: dict[str, Any]) -> None
     [
         ({"fetch": {"url": "u", "to": "t", "sha256": "123"}}, "64 hexadecimal"),
         ({"fetch": {"url": "u", "to": "t", "sha256": SUM, "mode": "rwx"}}, "octal"),
+        ({"fetch": {"url": "u", "to": "t", "sha256": f"{SUM}\n"}}, "64 hexadecimal"),
+        ({"upload": {"from": "f", "to": "t", "mode": "0644\n"}}, "octal"),
         ({"check": {"tcp": "127.0.0.1"}}, "host:port"),
         ({"check": {"tcp": "127.0.0.1:99999"}}, "host:port"),
     ],

@@ -76,11 +76,14 @@ def _longshore(*words: str) -> Result:
         (["deplyo"], "No such command 'deplyo'"),
         (["worker"], "Missing option '--pool'"),
         (["worker", "--pool", "two words"], '"two words" is no name of a pool'),
+        (["worker", "--pool", "official\n"], "is no name of a pool"),
         (["worker", "--pool", "official", "--concurrency", "0"], "0 is not in the range"),
         (["runs", "--limit", "0"], "0 is not in the range"),
         (["logs", "r", "--raw", "--json"], "exclude each other"),
         (["fleet", "import", "chef", "x"], "'chef' is not one of"),
         (["fleet", "import", "ansible", "absent.ini", "-o", "new.yaml"], "absent.ini"),
+        (["fleet", "import", "ansible", "shop.yaml", "-o", "-"], "expected at least one host, found none"),
+        (["fleet", "import", "openssh", "shop.yaml", "-o", "-"], "expected at least one host, found none"),
     ],
 )
 def test_bad_input_is_told_and_ends_with_2_before_anything_is_sent(words: list[str], said: str) -> None:
@@ -177,6 +180,10 @@ def test_a_fleet_can_be_imported_to_standard_output(folder: Path) -> None:
     result = _longshore("fleet", "import", "openssh", "config", "-o", "-")
     assert "10.0.0.11" in result.stdout
     assert "Wrote" not in result.output
+    document = json.loads(_longshore("fleet", "import", "openssh", "config", "-o", "-", "--json").stdout)
+    assert document["written"] is None
+    assert document["fleet"]["clusters"]["imported"]["hosts"] == {"web-1": "10.0.0.11"}
+    assert any("no key is named" in note for note in document["left_out"])
 
 
 def test_a_worker_is_run_with_what_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

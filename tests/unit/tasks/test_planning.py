@@ -175,6 +175,11 @@ def test_all_wrong_parameters_are_listed_and_no_secret_is_shown() -> None:
     assert "hunter2" not in str(caught.value)
 
 
+def test_a_value_that_is_not_utf8_is_refused_before_it_is_written_anywhere() -> None:
+    with pytest.raises(BadInputError, match='"version" has bytes in it that are not UTF-8'):
+        plan_deployment(fleet_of(), application_of(), ["web"], {"version": "1\udcff"})
+
+
 def test_a_deployment_is_planned_in_batches() -> None:
     plan = plan_deployment(fleet_of(), application_of(), ["web"], {"version": "1.4"})
     assert plan.batches == (("web-2",), ("web-1",))
