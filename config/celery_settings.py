@@ -2,7 +2,9 @@
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+from config.redis_urls import RedisAddress, redis_address
 from config.settings import Settings
 
 QUEUE_PREFIX = "longshore."
@@ -17,6 +19,12 @@ def queue_name(pool: str) -> str:
 
 def celery_settings(settings: Settings) -> dict[str, Any]:
     """Everything that Celery is told, on both sides of the queue; routes are the senders' own."""
+    told = _told_of_any_redis(settings)
+    broker = redis_address(settings.redis_url)
+    return told | _told_of_sentinels(broker, told["broker_transport_options"]) if broker.primary else told
+
+
+def _told_of_any_redis(settings: Settings) -> dict[str, Any]:
     return {
         "broker_url": settings.redis_url,
         # Blocking SSH sessions wait in threads, and kombu restores a crashed worker's messages there.
@@ -55,3 +63,29 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
         "event_serializer": "json",
         "accept_content": ["json"],
     }
+
+
+def _told_of_sentinels(broker: RedisAddress, transport_options: dict[str, Any]) -> dict[str, Any]:
+    """The same to kombu: each Sentinel as a URL, and the primary's name apart."""
+    # Without any option kombu would take the server's word for who it is.
+    tls = {"ssl_cert_reqs": "required", **broker.tls_options} if broker.tls else {}
+    # Several may be silent. Without "retry" each that is gone would be asked four times over some seconds.
+    asking = {"socket_timeout": 2, "socket_connect_timeout": 2, "socket_keepalive": True, "retry": None}
+    return {
+        "broker_url": ";".join(_sentinel_url(host, port, broker) for host, port in broker.servers),
+        "broker_use_ssl": tls or False,
+        "broker_transport_options": {
+            **transport_options,
+            # A server that hangs is replaced within seconds, and its clients are to leave it as soon.
+            "socket_timeout": 5,
+            "health_check_interval": 5,
+            "master_name": broker.primary,
+            "sentinel_kwargs": asking | ({"ssl": True, **tls} if tls else {}),
+        },
+    }
+
+
+def _sentinel_url(host: str, port: int, broker: RedisAddress) -> str:
+    login = f"{quote(broker.user or '', safe='')}:{quote(broker.password or '', safe='')}@"
+    place = f"[{host}]" if ":" in host else host
+    return f"sentinel://{login if broker.user or broker.password else ''}{place}:{port}/{broker.database}"

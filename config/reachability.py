@@ -15,6 +15,9 @@ PACKAGES_NOTE = (
 REDIS_NOTE = (
     "Machines where people run longshore or Flower must reach Redis too; a fleet doesn't say which those are."
 )
+SENTINELS_NOTE = (
+    "Pools must also reach the Redis servers that the Sentinels name; their URL doesn't say which those are."
+)
 
 
 class Endpoint(Value):

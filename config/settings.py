@@ -1,45 +1,23 @@
 """Settings: what is true for this process, read from ``LONGSHORE_`` variables of its environment."""
 
-import re
-from collections.abc import Iterator
+from contextlib import suppress
 from typing import Annotated, Any, Self
-from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from config.errors import BadInputError
-from config.problems import listed
-from config.values import Seconds, Text, Words, is_address
+from config.redis_urls import RedisUrlError, masked_url, redis_address, with_database
+from config.values import Seconds, Text, Words
 from config.wording import expected
 
 _PREFIX = "LONGSHORE_"
-_MASK = "***"
 _DAY = 86_400.0
 
 
-_A_FILE = re.compile(r".+")
-TLS_OPTIONS = {
-    "ssl_cert_reqs": re.compile(r"none|optional|required"),
-    "ssl_check_hostname": re.compile(r"true|false"),
-    "ssl_ca_certs": _A_FILE,
-    "ssl_ca_path": _A_FILE,
-    "ssl_certfile": _A_FILE,
-    "ssl_keyfile": _A_FILE,
-    "ssl_password": _A_FILE,
-}
-"""What both libraries that read the URL, redis and kombu, take behind its ``?``, and in which form."""
-
-
-class _RedisUrlError(ValueError):
-    """What is wrong with a URL, in words that never show a value of it, which may be a password."""
-
-
 def _redis_url(value: str) -> str:
-    problem = next(_redis_url_problems(value), None)
-    if problem is not None:
-        raise _RedisUrlError(problem)
+    redis_address(value)
     return value
 
 
@@ -56,6 +34,7 @@ class Settings(BaseSettings):
         fleet: path of the fleet file, where none is named and there is no ``fleet.yaml``.
         flower_url: where people find Flower.
         record_ttl: seconds that a run's record is kept after its last change.
+        release_ttl: seconds that what a host was brought well is kept, to be brought there again.
         verification_ttl: seconds for which a host that was verified counts as reachable; a deployment
             verifies the others first.
         connection_idle: seconds that an unused connection to a host is kept.
@@ -66,6 +45,7 @@ class Settings(BaseSettings):
         concurrency: how many hosts a worker process drives at once.
         reconnect_seconds: for how long a lost connection to a host at work is made again, before its end
             counts as unknown.
+        route_wait: for how long a host waits whose proxy is down before it counts as unreachable.
         cancel_grace: seconds between TERM and KILL when a run is cancelled.
         lease_seconds: for how long a worker may drive a host without a sign of life.
         heartbeat_seconds: seconds between two signs of life of a worker; it learns of cancelled runs by them.
@@ -87,6 +67,7 @@ class Settings(BaseSettings):
     fleet: Text | None = None
     flower_url: Text = "http://127.0.0.1:5555"
     record_ttl: Seconds = 92 * _DAY
+    release_ttl: Seconds = 365 * _DAY
     verification_ttl: Seconds = _DAY
     connection_idle: Seconds = 60.0
     connect_timeout: Seconds = 10.0
@@ -95,6 +76,7 @@ class Settings(BaseSettings):
     connections_kept: Annotated[int, Field(ge=0)] = 1024
     concurrency: Annotated[int, Field(ge=1)] = 32
     reconnect_seconds: Seconds = 120.0
+    route_wait: Seconds = 120.0
     cancel_grace: Annotated[int, Field(ge=0)] = 10
     lease_seconds: Seconds = 15.0
     heartbeat_seconds: Seconds = 1.0
@@ -107,13 +89,13 @@ class Settings(BaseSettings):
     def _record_beside_broker(cls, data: Any) -> Any:
         if isinstance(data, dict) and not data.get("record_url"):
             broker = data.get("redis_url") or cls.model_fields["redis_url"].default
-            if next(_redis_url_problems(str(broker)), None) is None:
-                return {**data, "record_url": urlsplit(str(broker))._replace(path="/1").geturl()}
+            with suppress(RedisUrlError):  # the broker's own problem, and told as that
+                return {**data, "record_url": with_database(str(broker), 1)}
         return data
 
     @model_validator(mode="after")
     def _apart(self) -> Self:
-        if _server(self.redis_url) == _server(self.record_url):
+        if redis_address(self.redis_url).is_database_of(redis_address(self.record_url)):
             shown = masked_url(self.record_url)
             raise ValueError(
                 f"expected the record in a database of its own, found {shown} for both; "
@@ -155,63 +137,10 @@ def load_settings(**given: str) -> Settings:
         raise BadInputError("\n".join(dict.fromkeys(problems))) from None
 
 
-def masked_url(url: str) -> str:
-    """A URL as it may be shown: every password in it replaced."""
-    parts = urlsplit(url)
-    credentials, at, address = parts.netloc.rpartition("@")
-    user, colon, _ = credentials.partition(":")
-    query = [(key, _MASK if "pass" in key.lower() else value) for key, value in parse_qsl(parts.query)]
-    return parts._replace(
-        netloc=f"{user}{colon}{_MASK if colon else ''}{at}{address}", query=urlencode(query, safe="*")
-    ).geturl()
-
-
 def _problem(detail: ErrorDetails) -> str:
     name = str(detail["loc"][0]) if detail["loc"] else "redis_url"
     error = detail.get("ctx", {}).get("error")
-    if not detail["loc"] or isinstance(error, _RedisUrlError):
+    if not detail["loc"] or isinstance(error, RedisUrlError):
         return f"{_PREFIX}{name.upper()}: {error}"
     field = Settings.__annotations__[name]
     return f"{_PREFIX}{name.upper()}: expected {expected(field)}, found something else"
-
-
-def _redis_url_problems(url: str) -> Iterator[str]:
-    try:
-        parts = urlsplit(url)
-        whole = parts.port is None or parts.port > 0
-    except ValueError:  # a port that is no number, an unfinished IPv6 address
-        whole = False
-    if (
-        not whole
-        or parts.scheme not in ("redis", "rediss")
-        or not is_address(parts.hostname or "")
-        or _database(url) is None
-    ):
-        yield (
-            "expected a URL such as redis://host:6379/0, or rediss:// with TLS, and a database's number, "
-            "found something else"
-        )
-        return
-    for key, value in parse_qsl(parts.query, keep_blank_values=True):
-        form = TLS_OPTIONS.get(key)
-        if form is None:
-            yield (
-                f'expected no option "{key}" in the URL; behind its ? may stand {listed(TLS_OPTIONS)}. '
-                "A password stands before the host, as in redis://:PASSWORD@host:6379/0, the database "
-                "behind the last /, and how long is waited Longshore decides by itself"
-            )
-        elif parts.scheme == "redis":
-            yield f'expected "{key}" in a URL with TLS only, which begins with rediss://, found redis://'
-        elif not form.fullmatch(value):
-            choices = form.pattern.replace("|", ", ") if form is not _A_FILE else "a value"
-            yield f'expected "{key}" to be {choices}, found something else'
-
-
-def _database(url: str) -> int | None:
-    found = re.fullmatch(r"/*([0-9]{0,9})/*", urlsplit(url).path)
-    return int(found[1] or 0) if found else None
-
-
-def _server(url: str) -> tuple[str | None, int, int | None]:
-    parts = urlsplit(url)
-    return parts.hostname, parts.port or 6379, _database(url)

@@ -1,16 +1,12 @@
 """The Python client: submits runs and reads the record."""
 
-import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from os import PathLike
 from types import TracebackType
 from typing import Self, TypeVar
 
 from config.application import Application
-from config.errors import RedisUnreachableError
 from config.fleet import Fleet
 from config.loading import load_application, load_fleet, placed
 from config.settings import load_settings
@@ -19,51 +15,28 @@ from producer.login import login_name
 from producer.pools import pool_names, pool_views
 from producer.run import Run, UnknownRunError
 from producer.servers import Servers
-from tasks.plan import Plan
+from producer.steering import Steering
+from producer.submitting import BusyError, NotSentError, Submitter
 from tasks.planning import plan_deployment, plan_verification
+from tasks.record.answers import IfBusy
 from tasks.record.presence import Presence
 from tasks.record.reading import RecordReader
-from tasks.record.store import RecordWriter
 from tasks.record.views import PoolView, RunSummary
 
-__all__ = ["Cancellation", "Client", "NotSentError", "Run", "UnknownRunError"]
+__all__ = ["BusyError", "Client", "NotSentError", "Run", "UnknownRunError"]
 
 _Loaded = TypeVar("_Loaded", Fleet, Application)
 Names = str | Iterable[str]
 
 
-class NotSentError(RedisUnreachableError):
-    """A run is recorded and its first message couldn't be sent; workers look for such runs by themselves.
-
-    Attributes:
-        run_id: of the recorded run.
-    """
-
-    def __init__(self, run_id: str, error: RedisUnreachableError) -> None:
-        super().__init__(
-            f"Run {run_id} is recorded, and its message couldn't be sent: {error} "
-            f"Nothing is lost: once Redis is back, the pool's workers find the run and begin it. "
-            f"`longshore watch {run_id}` follows it."
-        )
-        self.run_id = run_id
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cancellation:
-    """What came of asking for a run's end.
-
-    Attributes:
-        state: in which the run had already ended; None when its end is on the way.
-        under_way: hosts that are still to be ended.
-    """
-
-    run_id: str
-    state: str | None
-    under_way: int = 0
-
-
 class Client:
-    """Submits runs and reads the record; a context manager that gives its connections back."""
+    """Submits runs and reads the record; a context manager that gives its connections back.
+
+    Attributes:
+        settings: what is true for this process.
+        operator: who asks.
+        steer: what can be asked of runs that are there.
+    """
 
     def __init__(
         self, redis_url: str | None = None, record_url: str | None = None, operator: str | None = None
@@ -83,7 +56,8 @@ class Client:
         self.operator = operator or login_name()
         self._servers = Servers(self.settings)
         self._reader = RecordReader(self._servers.record)
-        self._writer = RecordWriter(self._servers.record, ttl_seconds=int(self.settings.record_ttl))
+        self._submitter = Submitter(self._servers, self.settings, operator=self.operator)
+        self.steer = Steering(self._servers, self.settings, self._submitter, operator=self.operator)
 
     def __enter__(self) -> Self:
         return self
@@ -110,10 +84,7 @@ class Client:
             RedisUnreachableError: nothing was sent.
         """
         plan = plan_verification(_loaded(fleet, load_fleet), _names(targets))
-        self._servers.check()
-        run_id = self._record(plan)
-        self._send(run_id, plan)
-        return self.run(run_id)
+        return self._submitter.verify(plan)
 
     def deploy(
         self,
@@ -121,6 +92,8 @@ class Client:
         application: Application | str | PathLike[str],
         to: Names,
         parameters: Mapping[str, str] | None = None,
+        *,
+        if_busy: IfBusy = "wait",
     ) -> Run:
         """Submit a deployment; hosts that weren't verified lately are verified first, by a run of their own.
 
@@ -129,9 +102,11 @@ class Client:
             application: as loaded, or the path of an application file.
             to: the name of a cluster, or names of some of its hosts.
             parameters: values by name.
+            if_busy: what becomes of it when another deployment wants one of its hosts.
 
         Raises:
             BadInputError: something asked for is not valid; nothing was sent.
+            BusyError: another deployment comes first, and this one was not to wait; nothing was sent.
             NotSentError: the run is recorded and will begin once Redis is back.
             RedisUnreachableError: nothing was sent.
         """
@@ -139,20 +114,7 @@ class Client:
         loaded = _loaded(application, load_application)
         with nullcontext() if isinstance(application, Application) else placed(application):
             plan = plan_deployment(fleet, loaded, _names(to), parameters or {})
-        self._servers.check()
-        unverified = self._unverified(plan)
-        if not unverified:
-            run_id = self._record(plan)
-            self._send(run_id, plan)
-            return self.run(run_id)
-        first = plan_verification(fleet, unverified)
-        verification = self._record(first)
-        run_id = self._record(plan, verification=verification)
-        with self._servers.reading_record():
-            self._writer.depend(verification, run_id)
-        # The verification's end sets the deployment in motion.
-        self._send(verification, first, of=run_id)
-        return self.run(run_id)
+        return self._submitter.deploy(plan, if_busy=if_busy)
 
     def run(self, run_id: str) -> Run:
         """A handle on a run; whether there is such a run shows at its first use."""
@@ -162,26 +124,6 @@ class Client:
         """The newest runs, newest first."""
         with self._servers.reading_record():
             return self._reader.recent(limit)
-
-    def cancel(self, run_id: str) -> Cancellation:
-        """Ask for a run's end, and for that of the verification that it waits for.
-
-        Raises:
-            UnknownRunError: there is no such run.
-            RedisUnreachableError: the record can't be reached.
-        """
-        with self._servers.reading_record():
-            answer, detail = self._writer.cancel(run_id, operator=self.operator)
-            if answer == "unknown":
-                raise UnknownRunError(run_id)
-            if answer == "ended":
-                return Cancellation(run_id=run_id, state=detail)
-            standing = self._writer.standing(run_id)
-        if standing is not None:
-            if standing.verification and standing.batch < 0:
-                self.cancel(standing.verification)
-            self._servers.send_gate(run_id, title=standing.title, pools=standing.pools)
-        return Cancellation(run_id=run_id, state=None, under_way=int(detail))
 
     def pools(self, fleet: Fleet | str | PathLike[str] | None = None) -> tuple[PoolView, ...]:
         """The pools of the fleet and those that have workers, and what waits for each."""
@@ -195,34 +137,6 @@ class Client:
         """When hosts were last verified ok, in seconds since 1970; those never are left out."""
         with self._servers.reading_record():
             return self._reader.verified(targets)
-
-    def _unverified(self, plan: Plan) -> list[str]:
-        with self._servers.reading_record():
-            return self._writer.unverified(plan.hosts, within_seconds=self.settings.verification_ttl)
-
-    def _record(self, plan: Plan, *, verification: str | None = None) -> str:
-        """Write a new run; its id is drawn again in the rare case that it is taken."""
-        marker = secrets.token_hex(16)
-        with self._servers.reading_record():
-            while True:
-                run_id = new_run_id(datetime.now(UTC), secrets.token_hex(2))
-                self._writer.create(
-                    run_id, plan, operator=self.operator, marker=marker, verification=verification
-                )
-                if self._reader.marker(run_id) == marker:
-                    return run_id
-
-    def _send(self, run_id: str, plan: Plan, *, of: str | None = None) -> None:
-        pools = list(dict.fromkeys(target.pool for target in plan.hosts.values()))
-        try:
-            self._servers.send_gate(run_id, title=plan.title, pools=pools, first=True)
-        except RedisUnreachableError as error:
-            raise NotSentError(of or run_id, error) from None
-
-
-def new_run_id(now: datetime, random_hex: str) -> str:
-    """An id that sorts by time and can be read aloud: ``20260131-142530-9f3a``."""
-    return f"{now:%Y%m%d-%H%M%S}-{random_hex}"
 
 
 def _loaded(given: _Loaded | str | PathLike[str], load: Callable[[str | PathLike[str]], _Loaded]) -> _Loaded:

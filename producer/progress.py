@@ -112,19 +112,48 @@ class ProgressFold:
             case "batch":
                 self._change(int(event.data.split(" ", 1)[0]), begun=event.at)
                 self._run = replace(self._run, state=RunState.RUNNING)
-            case "host_started" | "host_taken_over":
-                self._start_host(event.host)
-            case "host_finished":
-                self._finish_host(event.host, ok=json.loads(event.data)["outcome"] == Outcome.OK)
+            case "pause":
+                self._run = replace(self._run, state=RunState.PAUSED)
+            case "resume" | "reopened":
+                self._run = replace(self._run, state=RunState.RUNNING, reason="")
             case "finished":
                 state, _, reason = event.data.partition(" ")
                 self._run = replace(self._run, state=RunState(state), reason=reason)
+            case _:
+                self._take_of_host(event)
+
+    def _take_of_host(self, event: EventView) -> None:
+        match event.kind:
+            case "host_started" | "host_taken_over":
+                self._start_host(event.host)
+            case "host_waits" | "host_handed_over":
+                self._leave_host(event.host)
+            case "host_finished":
+                self._finish_host(event.host, ok=json.loads(event.data)["outcome"] == Outcome.OK)
+            case "resolved":
+                self._resolve_host(event.host, event.data.split(" ", 1)[0])
 
     def _start_host(self, host: str) -> None:
         if host not in self._running and host not in self._done:
             self._running.add(host)
             index = self._batch_of[host]
             self._change(index, running=self._batches[index].running + 1)
+
+    def _leave_host(self, host: str) -> None:
+        if host in self._running:
+            self._running.discard(host)
+            index = self._batch_of[host]
+            self._change(index, running=self._batches[index].running - 1)
+
+    def _resolve_host(self, host: str, decision: str) -> None:
+        """A person decided about a host that counted as failed, since its end was not known."""
+        index = self._batch_of[host]
+        batch = self._batches[index]
+        if decision == "rerun":
+            self._done.discard(host)
+            self._change(index, done=batch.done - 1, failed=batch.failed - 1)
+        elif decision == "ok":
+            self._change(index, failed=batch.failed - 1)
 
     def _finish_host(self, host: str, *, ok: bool) -> None:
         if host in self._done:

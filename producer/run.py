@@ -78,7 +78,7 @@ class Run:
         plan = self.plan()
         fold, clock = ProgressFold(self.id, plan), self._server_clock_offset()
         lost_at: float | None = None
-        while not fold.ended:
+        while not (fold.ended and self._is_over()):
             try:
                 waiting = self._take_news(fold, plan)
                 lost_at = None
@@ -116,6 +116,12 @@ class Run:
         if state is None:
             raise UnknownRunError(self.id)
         return {host for host in hosts if state.ended or statuses.get(host, "").startswith("done ")}
+
+    def _is_over(self) -> bool:
+        """Whether the record says so too: a person may have let a run go on that had ended."""
+        with self._servers.reading_record():
+            state = self._reader.state(self.id)
+        return state is None or state.ended
 
     def _take_news(self, fold: ProgressFold, plan: Plan) -> str:
         """Take what is new, and tell why the run waits when it does."""

@@ -6,11 +6,10 @@ from contextlib import contextmanager
 import redis
 from celery import Celery
 from kombu.exceptions import OperationalError
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from config.celery_settings import celery_settings, queue_name
 from config.errors import RedisUnreachableError
+from config.redis_urls import masked_url
 from config.settings import Settings
 from tasks.dispatch import Dispatcher
 from tasks.record.connection import connect, reachable
@@ -26,8 +25,8 @@ class Servers:
     """The broker and the record; connected to at first use."""
 
     def __init__(self, settings: Settings) -> None:
-        self._broker_url = settings.masked_redis_url
-        self._record_url = settings.masked_record_url
+        self._broker_url = settings.redis_url
+        self._record_url = settings.record_url
         self.broker = connect(settings.redis_url, timeout=TIMEOUT_SECONDS)
         self.record = connect(settings.record_url, timeout=TIMEOUT_SECONDS)
         self._app = _bounded_app(settings)
@@ -51,7 +50,7 @@ class Servers:
             RedisUnreachableError: it can't be reached, or refuses.
         """
         self._meet(self.record, self._record_url)
-        with _speaking(self._record_url):
+        with _speaking(masked_url(self._record_url)):
             yield
 
     def send_gate(self, run_id: str, *, title: str, pools: Sequence[str], first: bool = False) -> None:
@@ -64,21 +63,21 @@ class Servers:
             self._app, live_pools=lambda: {worker.pool for worker in Presence(self.record).live()}
         )
         self._meet(self.broker, self._broker_url)
-        with _speaking(self._broker_url):
+        with _speaking(masked_url(self._broker_url)):
             dispatcher.gate(run_id, title=title, pools=pools, first=first)
 
     def queue_lengths(self, pools: Sequence[str]) -> dict[str, int]:
         """How many messages wait for each pool."""
         self._meet(self.broker, self._broker_url)
-        with _speaking(self._broker_url), self.broker.pipeline(transaction=False) as pipeline:
+        with _speaking(masked_url(self._broker_url)), self.broker.pipeline(transaction=False) as pipeline:
             for pool in pools:
                 pipeline.llen(queue_name(pool))
             return dict(zip(pools, pipeline.execute(), strict=True))
 
-    def _meet(self, client: redis.Redis, masked_url: str) -> None:
+    def _meet(self, client: redis.Redis, url: str) -> None:
         """Ping a server before its first use: a client's own two tries at a silent one take too long."""
         if client not in self._met:
-            _ping(client, masked_url)
+            _ping(url)
             self._met.add(client)
 
     def close(self) -> None:
@@ -101,24 +100,18 @@ def _bounded_app(settings: Settings) -> Celery:
     return app
 
 
-def _ping(client: redis.Redis, masked_url: str) -> None:
+def _ping(url: str) -> None:
     """One try, so that the worst case stays within the few seconds that a person waits."""
-    options = client.connection_pool.connection_kwargs | {
-        "retry": Retry(NoBackoff(), 0),
-        "socket_timeout": PING_SECONDS,
-        "socket_connect_timeout": PING_SECONDS,
-    }
-    pool = redis.ConnectionPool(connection_class=client.connection_pool.connection_class, **options)
-    with _speaking(masked_url), redis.Redis.from_pool(pool) as once:
+    with _speaking(masked_url(url)), connect(url, timeout=PING_SECONDS, retries=0) as once:
         once.ping()
 
 
 @contextmanager
-def _speaking(masked_url: str) -> Iterator[None]:
+def _speaking(shown_url: str) -> Iterator[None]:
     try:
-        with reachable(masked_url):
+        with reachable(shown_url):
             yield
     except OperationalError as error:
         # kombu's error says no more than that of the client beneath it.
         beneath = error.__cause__ if isinstance(error.__cause__, redis.RedisError) else error
-        raise RedisUnreachableError(trouble(masked_url, beneath)) from None
+        raise RedisUnreachableError(trouble(shown_url, beneath)) from None

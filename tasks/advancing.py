@@ -10,8 +10,9 @@ from tasks.gates import Begin, End, Tally, decide
 from tasks.outcomes import HostResult, Outcome
 from tasks.plan import Plan
 from tasks.planning import failure_limit
+from tasks.record.answers import Standing
 from tasks.record.reading import RecordReader
-from tasks.record.store import RecordWriter, Standing
+from tasks.record.store import RecordWriter
 
 
 class Outbox(Protocol):
@@ -49,10 +50,10 @@ class Gatekeeper:
         """Let the run's gate decide until there is nothing to decide, and act on it.
 
         Returns:
-            What it did in the end, for people.
+            What it did in the end, for people; empty when there was nothing to decide.
         """
         plan = self.reader.plan(run_id, with_hosts=False)
-        said, again = "nothing to decide", plan is not None
+        said, again = "", plan is not None
         while plan is not None and again:
             taken = self._step(run_id, plan)
             said, again = taken.said or said, taken.again

@@ -6,7 +6,7 @@ from typing import Any
 
 from celery import Task
 from celery.exceptions import Ignore
-from celery.signals import worker_ready, worker_shutdown
+from celery.signals import worker_ready, worker_shutdown, worker_shutting_down
 from kombu.exceptions import OperationalError
 
 from config.celery_settings import QUEUE_PREFIX
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 @app.task(name="longshore.advance", bind=True)
 def advance(self: Task, run_id: str) -> str:
     """Let the gate of a run decide."""
-    return runtime().gatekeeper(parent=self.request.id).advance(run_id)
+    return runtime().advance(run_id, parent=self.request.id)
 
 
 @app.task(name="longshore.verify_host", bind=True)
@@ -61,6 +61,12 @@ def _begin(sender: Any, **_: Any) -> None:
     pools = tuple(sorted(name.removeprefix(QUEUE_PREFIX) for name in queues))
     collect_garbage_seldom()
     runtime().begin(name=sender.hostname, pools=pools, slots=sender.controller.concurrency)
+
+
+@worker_shutting_down.connect
+def _leave(**_: Any) -> None:
+    # In a signal's handler: it only sets what the threads look at.
+    runtime().leave()
 
 
 @worker_shutdown.connect

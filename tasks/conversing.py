@@ -62,4 +62,9 @@ class Patience:
         """Wait for the next try; False when patience is at its end, or the claim is lost."""
         left = self._deadline - time.monotonic()
         pause, self._pause = min(self._pause, left), min(self._pause * 2, LONGEST_PAUSE)
-        return left > 0 and not held.lost.wait(pause)
+        until = time.monotonic() + pause
+        while left > 0 and time.monotonic() < until and not held.leaving.is_set():
+            held.lost.wait(min(GLANCE_SECONDS, pause))
+            if held.lost.is_set():
+                return False
+        return left > 0

@@ -10,6 +10,7 @@ from config.settings import Settings
 from config.targets import HostTarget
 from tasks.actions.steps import Step
 from tasks.conversing import GLANCE_SECONDS, Patience, converse
+from tasks.deferring import later
 from tasks.holdings import Held
 from tasks.hostscript import driver
 from tasks.hostscript.control import (
@@ -24,8 +25,8 @@ from tasks.hostscript.control import (
 )
 from tasks.hostscript.masking import Masker
 from tasks.hostscript.results import Progress, silent_driver
-from tasks.outcomes import HostResult, Outcome
-from tasks.record.store import LogPart
+from tasks.outcomes import HandedOver, HostResult, Later, Outcome
+from tasks.record.answers import LogPart
 from tasks.reporting import Reporter
 from workers.connections import Connections
 from workers.packing import SourceError, parcel
@@ -34,6 +35,8 @@ from workers.transports.base import Follow, Session, TransportError
 
 PROBE_SECONDS = 60.0
 """After this long without output the host is asked whether the run's processes are still there."""
+HANDS_ON_SECONDS = 10.0
+"""For this long a lost connection is made again at once; then the host waits, and others have the slot."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,41 +79,66 @@ class Deployment:
     def __post_init__(self) -> None:
         self._progress = Progress(self.delivery.steps)
         self._offset = 0
-        self._begun = False
+        # Another worker may have got far with it before it was lost or left it, or before a person looked.
+        self._inherited = self._begun = self.held.claim.may_have_begun
+        self._waited = self.held.claim.waited
         self._uploaded = False
-        self._ending = False
+        self._ending = self._confirmed_gone = False
         self._mode: Callable[[], driver.Invocation] = self._run_or_attach
 
-    def carry_out(self) -> HostResult:
+    def carry_out(self) -> HostResult | Later | HandedOver:
         """Drive the host to its end; a lost connection is made again for a while.
 
         Returns:
-            How it ended. When the claim is lost meanwhile the result is worth nothing, and is not written.
+            How it ended, or that it hasn't and why this worker leaves it. When the claim is lost meanwhile it
+            is worth nothing, and is not written.
         """
-        patience = Patience(self.settings.reconnect_seconds)
-        while True:
+        hands_on = min(HANDS_ON_SECONDS, self.settings.reconnect_seconds)
+        patience = Patience(hands_on if self._waited is None else 0.0)
+        while not self.held.leaving.is_set():
             heard = self._offset
             try:
                 with self.connections.session(self.target, self.pins) as session:
+                    self._waited = None
+                    self.reporter.arrived()
                     self._drive(session)
             except _Over as over:
                 return over.result
             except TransportError as error:
                 if not self._begun:
-                    return HostResult(outcome=Outcome.UNREACHABLE, cause=error.cause, message=error.detail)
-                if error.cause is Cause.COMMAND and self._progress.status is None:
+                    return self._not_begun(error)
+                if error.cause is Cause.COMMAND and self._progress.status is None and not self._inherited:
                     # The host would not take the command, or not all of its input: nothing of it runs.
                     return _failed(error.cause, error.detail)
                 if self._offset > heard:
-                    patience.renew()
-                if self.held.lost.is_set() or not patience.wait(self.held):
-                    return self._unanswered(error)
+                    patience = Patience(hands_on)
+                if not patience.wait(self.held):
+                    return self._later(error, self.settings.reconnect_seconds) or self._unanswered(error)
+        return HandedOver()
 
     def rest_of_log(self) -> LogPart:
         """What the host printed and no report has carried yet."""
         return self.reporter.rest()
 
+    def _not_begun(self, error: TransportError) -> HostResult | Later:
+        if self.held.cancelled.is_set():
+            return HostResult(
+                outcome=Outcome.CANCELLED, cause=Cause.CANCELLED, message="cancelled before it began"
+            )
+        return self._later(error, self.settings.route_wait) or HostResult(
+            outcome=Outcome.UNREACHABLE, cause=error.cause, message=error.detail
+        )
+
+    def _later(self, error: TransportError, limit: float) -> Later | None:
+        return later(
+            error.cause, error.detail, proxy=error.proxy, begun=self._begun, waited=self._waited, limit=limit
+        )
+
     def _unanswered(self, error: TransportError) -> HostResult:
+        if self._confirmed_gone:
+            return self._as_confirmed()
+        if self.held.cancelled.is_set():
+            return self._unconfirmed(error.detail)
         message = f"{error.detail}; the work on the host may have gone on"
         return self._progress.result().model_copy(update={"cause": error.cause, "message": message})
 
@@ -122,6 +150,8 @@ class Deployment:
         """Start or find the run on the host, and follow it as long as the session lasts."""
         self._mind(session)
         self._upload(session)
+        if self.held.leaving.is_set():
+            return
         invocation = self._mode()
         # From here on the host may have begun, whatever is heard of it.
         self._begun = True
@@ -132,6 +162,7 @@ class Deployment:
             self._follow(session, follow)
 
     def _follow(self, session: Session, follow: Follow) -> None:
+        """Take what the host says until its end, or until this worker is to leave it."""
         parser = ControlParser(self.delivery.where.marker, offset=self._offset)
         heard = time.monotonic()
         while (data := follow.read(GLANCE_SECONDS)) != b"":
@@ -140,6 +171,8 @@ class Deployment:
             self._offset = parser.offset
             if self._progress.ended:
                 break
+            if self.held.leaving.is_set():
+                return
             self.reporter.flush_if_due(self._progress.steps)
             self._mind(session)
             if data is not None:
@@ -181,7 +214,9 @@ class Deployment:
         if progress.stale:
             self.held.lost.set()
             raise _Over(_not_ours())
-        first = progress.resume_from()
+        if self._confirmed_gone:
+            raise _Over(self._as_confirmed())
+        first = progress.resume_from(rerun=self.held.claim.rerun)
         if first is not None:
             self._mode = lambda: self._resume(first)
             return
@@ -194,6 +229,15 @@ class Deployment:
             raise _Over(progress.result())
         # The tail ended while the runner goes on: someone ended it, or the host is short of something.
         raise TransportError(Cause.CONNECTION_LOST, "the host stopped sending the run's output")
+
+    def _attach(self) -> driver.Invocation:
+        return driver.attach(self.delivery.where, offset=self._offset)
+
+    def _as_confirmed(self) -> HostResult:
+        """How it ended, where its processes are confirmed gone and its log may lack its last line."""
+        if not self._progress.ended:
+            self._progress.apply(Finished(uptime=0.0, exit_code=130, cancelled=True))
+        return self._progress.result()
 
     def _resume(self, first_step: int) -> driver.Invocation:
         self._mode = self._run_or_attach
@@ -214,12 +258,15 @@ class Deployment:
 
     def _stop(self, session: Session) -> None:
         """End the run's processes on the host, and have it confirmed."""
-        invocation = driver.stop(self.delivery.where, grace=self.settings.cancel_grace)
-        for event in self._converse(session, invocation, timeout=self.settings.cancel_grace + 60):
+        grace = 0 if self.held.hurry.is_set() else self.settings.cancel_grace
+        invocation = driver.stop(self.delivery.where, grace=grace)
+        for event in self._converse(session, invocation, timeout=grace + 60):
             match event:
                 case Stopped(result="gone"):
-                    self._progress.apply(Finished(uptime=0.0, exit_code=130, cancelled=True))
-                    raise _Over(self._progress.result())
+                    # What it did until then, and that it was cancelled, stands in its log.
+                    self._confirmed_gone = self._uploaded = True
+                    self._mode = self._attach
+                    return
                 case Stopped(result="never"):
                     self._progress.apply(Status(state="cancelled", size=0))
                     raise _Over(self._progress.result())

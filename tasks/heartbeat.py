@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import redis
+from kombu.exceptions import OperationalError
 
 from config.settings import Settings
 from tasks.holdings import Holdings
@@ -87,11 +88,11 @@ class Heartbeat:
             try:
                 self.beat()
                 if not reachable:
-                    log.warning("the record can be reached again")
+                    log.warning("Redis can be reached again")
                 reachable = True
-            except (redis.RedisError, OSError) as error:
+            except (redis.RedisError, OperationalError, OSError) as error:
                 if reachable:
-                    log.warning("the record can't be reached, work goes on: %s", error)
+                    log.warning("Redis can't be reached, work goes on: %s", error)
                 reachable = False
             except Exception:  # the one thread that must not end: without it every lease runs out
                 log.exception("heartbeat failed")

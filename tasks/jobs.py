@@ -19,12 +19,13 @@ from tasks.hostscript import driver
 from tasks.hostscript.bounded import BoundedLog
 from tasks.hostscript.compile import compile_script
 from tasks.hostscript.masking import Masker
-from tasks.outcomes import HostResult, Outcome
+from tasks.outcomes import HandedOver, HostResult, Later, Outcome
 from tasks.plan import Plan
 from tasks.record import keys
+from tasks.record.answers import LogPart
 from tasks.record.claims import Claim
 from tasks.record.reading import RecordReader
-from tasks.record.store import LogPart, RecordWriter
+from tasks.record.store import RecordWriter
 from tasks.reporting import Reporter
 from tasks.verification import verify
 from workers.connections import Connections, deadlines_of
@@ -38,8 +39,8 @@ RUNS_COMPILED = 16
 class HostJob(Protocol):
     """What is done on one host."""
 
-    def carry_out(self) -> HostResult:
-        """Do it, to its end."""
+    def carry_out(self) -> HostResult | Later | HandedOver:
+        """Do it, to its end or as far as it can be done here."""
 
     def rest_of_log(self) -> LogPart:
         """What was printed and not yet written."""
@@ -62,6 +63,12 @@ class Jobs:
     def job(self, held: Held) -> HostJob:
         """The job of a claimed host."""
         claim = held.claim
+        if (
+            claim.waited is not None
+            and not claim.may_have_begun
+            and claim.waited >= self._settings.route_wait
+        ):
+            return Foregone(result=_waited_in_vain(claim))
         pins = self._pins(claim.target)
         if claim.kind == "verification":
             return Verification(
@@ -194,6 +201,16 @@ class Foregone:
     def rest_of_log(self) -> LogPart:
         """Nothing was printed."""
         return LogPart()
+
+
+def _waited_in_vain(claim: Claim) -> HostResult:
+    """The end of a host that never began: meanwhile others tried its proxy, so it needs no try of its own."""
+    cause, _, message = claim.waits_for.partition(" ")
+    return HostResult(
+        outcome=Outcome.UNREACHABLE,
+        cause=Cause(cause),
+        message=f"{message} (it waited {claim.waited or 0:.0f} s for that to end)",
+    )
 
 
 def _check_secrets(secrets: Mapping[str, str]) -> None:

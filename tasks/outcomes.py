@@ -66,6 +66,27 @@ class StepResult(Value):
     note: str = ""
 
 
+class Later(Value):
+    """A host that has not ended: it can't be reached now, and is to be tried again.
+
+    Attributes:
+        begun: it may have begun on the host.
+        seconds: until it is tried again.
+        proxy: the proxy that is down, where it is one; else empty.
+        cause: why it can't be reached, and a line for people.
+    """
+
+    begun: bool
+    seconds: float
+    proxy: str = ""
+    cause: Cause
+    message: str = ""
+
+
+class HandedOver(Value):
+    """A host that has not ended, and goes on without this worker, which was asked to end."""
+
+
 class HostResult(Value):
     """How one host ended.
 

@@ -55,6 +55,20 @@ def plan_verification(fleet: Fleet, targets: Sequence[str]) -> Plan:
     )
 
 
+def verification_of(plan: Plan, names: Iterable[str]) -> Plan:
+    """The verification of some of a plan's hosts, all in one batch."""
+    chosen = tuple(names)
+    return Plan.model_construct(
+        kind="verification",
+        application=None,
+        parameters={},
+        secrets={},
+        batches=(chosen,),
+        hosts={name: plan.hosts[name] for name in chosen},
+        max_failed=0,
+    )
+
+
 def plan_deployment(
     fleet: Fleet, application: Application, targets: Sequence[str], given: Mapping[str, str]
 ) -> Plan:

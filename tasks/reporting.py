@@ -3,13 +3,15 @@
 import json
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 
 import redis
 
 from tasks.holdings import Held
 from tasks.hostscript.bounded import BoundedLog
 from tasks.outcomes import StepResult
-from tasks.record.store import LogPart, RecordWriter
+from tasks.record.answers import LogPart
+from tasks.record.store import RecordWriter
 
 FLUSH_SECONDS = 0.5
 
@@ -29,6 +31,12 @@ class Reporter:
         self._written_size = 0
         self._anew = True
         self._flushed = time.monotonic()
+
+    def arrived(self) -> None:
+        """The host is reached; where it was waited for, the record is told."""
+        if self._held.claim.waited is not None:
+            with suppress(redis.ConnectionError, redis.TimeoutError):  # its sweep only sends what it needn't
+                self._writer.arrived(self._held.claim)
 
     def output(self, data: bytes) -> None:
         """Take bytes that the host printed, its secrets masked."""

@@ -4,11 +4,13 @@ import logging
 import os
 import socket
 import time
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 import redis
+from kombu.exceptions import OperationalError
 
 from config.causes import Cause
 from config.settings import Settings, load_settings
@@ -17,12 +19,13 @@ from tasks.dispatch import Dispatcher
 from tasks.heartbeat import Beat, Heartbeat
 from tasks.holdings import Held, Holdings
 from tasks.jobs import HostJob, Jobs, pins_of
-from tasks.outcomes import HostResult, Outcome
+from tasks.outcomes import HandedOver, HostResult, Later, Outcome
+from tasks.record.answers import Freed, LogPart
 from tasks.record.claims import NotClaimed
 from tasks.record.connection import connect
 from tasks.record.presence import Presence
 from tasks.record.reading import RecordReader
-from tasks.record.store import Freed, LogPart, RecordWriter
+from tasks.record.store import RecordWriter
 from tasks.sweeping import Sweeper
 from workers.app import app
 from workers.queues import BrokerQueues
@@ -42,11 +45,13 @@ class Runtime:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         client = connect(settings.record_url)
-        self._writer = RecordWriter(client, ttl_seconds=int(settings.record_ttl))
+        self._writer = RecordWriter(
+            client, ttl_seconds=int(settings.record_ttl), release_ttl_seconds=int(settings.release_ttl)
+        )
         self._reader = RecordReader(client)
         self._presence = Presence(client)
         self._holdings = Holdings()
-        self._queues = BrokerQueues(settings.redis_url)
+        self._queues = BrokerQueues(connect(settings.redis_url))
         self._jobs = Jobs(settings=settings, reader=self._reader, writer=self._writer)
         self._name = f"{socket.gethostname()}-{os.getpid()}"
         self._heartbeat: Heartbeat | None = None
@@ -63,10 +68,14 @@ class Runtime:
             pools=pools,
             slots=slots,
             version=_version(),
-            sweep=self._sweep,
+            sweep=self._sweeper().sweep,
         )
         self._heartbeat = Heartbeat(beat=beat, seconds=self._settings.heartbeat_seconds)
         self._heartbeat.start()
+
+    def leave(self) -> None:
+        """Let go of every host, so that this process can end and others go on with them; returns at once."""
+        self._holdings.leave()
 
     def end(self) -> None:
         """Stop the heartbeat and close every connection."""
@@ -82,8 +91,12 @@ class Runtime:
         """Do one host's job, if it is to be had, and record how it ended.
 
         Returns:
-            How it ended; None when it was not to be had, or another worker has it by now.
+            How it ended; None when it was not to be had, when it is left to another worker or to a later
+            time, or when another worker has it by now.
         """
+        if self._holdings.leaving:
+            send_waiting(run_id, host, self._reader, self._outbox(parent))
+            return None
         claim = self._writer.claim(
             run_id, kind, host, worker=self._name, lease_seconds=self._settings.lease_seconds
         )
@@ -93,6 +106,9 @@ class Runtime:
         with self._holdings.holding(claim) as held:
             started = time.monotonic()
             job, result = _carried_out(self._jobs, held)
+            if not isinstance(result, HostResult):
+                self._let_go(held, result, parent)
+                return None
             result = result.model_copy(update={"seconds": round(time.monotonic() - started, 3)})
             freed = self._record(held, job, result)
         if freed is None:
@@ -100,6 +116,22 @@ class Runtime:
             return None
         self._go_on(run_id, freed, self._outbox(parent))
         return result
+
+    def _let_go(self, held: Held, why: Later | HandedOver, parent: str | None) -> None:
+        """Give a host back that hasn't ended. Where that can't be written now, its lease runs out."""
+        claim = held.claim
+        log.info("%s of run %s: let go of it (%r)", claim.host, claim.run_id, why)
+        with suppress(redis.ConnectionError, redis.TimeoutError, OperationalError):
+            if isinstance(why, Later):
+                self._writer.defer(
+                    claim,
+                    begun=why.begun,
+                    seconds=why.seconds,
+                    proxy=why.proxy,
+                    cause=f"{why.cause} {why.message}",
+                )
+            elif self._writer.hand_over(claim, worker=self._name):
+                send_waiting(claim.run_id, claim.host, self._reader, self._outbox(parent))
 
     def _go_on(self, run_id: str, freed: Freed, outbox: Dispatcher) -> None:
         """Send what a host's end sets in motion: the gate, and whoever waited for the machine."""
@@ -121,11 +153,25 @@ class Runtime:
 
         return _until_reachable(write)
 
-    def _sweep(self) -> None:
-        sweeper = Sweeper(
-            reader=self._reader, writer=self._writer, outbox=self._outbox(None), queues=self._queues
+    def advance(self, run_id: str, *, parent: str | None = None) -> str:
+        """Let a run's gate decide; where it has nothing to, see whether the run's hosts move.
+
+        Returns:
+            What came of it, for people.
+        """
+        said = self.gatekeeper(parent=parent).advance(run_id)
+        if not said:
+            self._sweeper(parent).look_at_hosts(run_id)
+        return said or "nothing to decide"
+
+    def _sweeper(self, parent: str | None = None) -> Sweeper:
+        return Sweeper(
+            reader=self._reader,
+            writer=self._writer,
+            outbox=self._outbox(parent),
+            queues=self._queues,
+            route_wait=self._settings.route_wait,
         )
-        sweeper.sweep()
 
     def _outbox(self, parent: str | None) -> Dispatcher:
         return Dispatcher(app, live_pools=self._live_pools, parent=parent)
@@ -134,7 +180,7 @@ class Runtime:
         return {worker.pool for worker in self._presence.live()}
 
 
-def _carried_out(jobs: Jobs, held: Held) -> tuple[HostJob | None, HostResult]:
+def _carried_out(jobs: Jobs, held: Held) -> tuple[HostJob | None, HostResult | Later | HandedOver]:
     """Make a host's job and do it; the job is None where it couldn't even be made."""
     job: HostJob | None = None
     try:
@@ -146,7 +192,7 @@ def _carried_out(jobs: Jobs, held: Held) -> tuple[HostJob | None, HostResult]:
         return job, _failed_itself("the record could not be reached", begun=True)
     except Exception as error:  # a host's job ends in a value, whatever happens: the one boundary
         log.exception("a host's job failed in a way that nobody foresaw")
-        return job, _failed_itself(type(error).__name__, begun=job is not None or held.claim.claims > 0)
+        return job, _failed_itself(type(error).__name__, begun=job is not None or held.claim.may_have_begun)
 
 
 def _failed_itself(what: str, *, begun: bool) -> HostResult:

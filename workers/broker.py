@@ -1,11 +1,13 @@
-"""Celery's Redis transport, less a client object per message."""
+"""Celery's Redis transports, less a client object per message."""
 
 from typing import Any
 
 from kombu.transport import redis
 
+from workers.primary import PrimaryConnection, TlsPrimaryConnection
 
-class Channel(redis.Channel):
+
+class _KeptClient(redis.Channel):
     """Keeps the client of its connection pool.
 
     kombu makes a new one for every publish and acknowledgement, which costs a worker about a tenth of its
@@ -22,7 +24,24 @@ class Channel(redis.Channel):
         return self._kept
 
 
+class Channel(_KeptClient):
+    """The channel to a server."""
+
+
 class Transport(redis.Transport):
     """The transport with that channel."""
 
     Channel = Channel
+
+
+class SentinelChannel(_KeptClient, redis.SentinelChannel):
+    """The channel to whichever server the Sentinels name."""
+
+    connection_class = PrimaryConnection
+    connection_class_ssl = TlsPrimaryConnection  # type: ignore[assignment] # kombu means any such class
+
+
+class SentinelTransport(redis.SentinelTransport):
+    """The transport with that channel."""
+
+    Channel = SentinelChannel

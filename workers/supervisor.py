@@ -26,7 +26,7 @@ def worker_command(pools: Sequence[str], *, concurrency: int | None, name: str) 
 def run_workers(pools: Sequence[str], concurrency: int | None = None, processes: int = 1) -> int:
     """Run worker processes until asked to end; return the exit code.
 
-    The first TERM or INT lets the processes bring their hosts to an end; a second one ends them at once.
+    The first TERM or INT lets the processes hand their hosts over; a second one ends them at once.
     """
     names = [f"{'+'.join(pools)}-{os.getpid()}-{index}@%h" for index in range(processes)]
     commands = [worker_command(pools, concurrency=concurrency, name=name) for name in names]

@@ -116,7 +116,11 @@ class Tunnel:
             if attempt.error is not None and attempt.terms == terms:
                 shared = attempt.error
                 raise TransportError(
-                    shared.cause, shared.detail, stage=shared.stage, observed_key=shared.observed_key
+                    shared.cause,
+                    shared.detail,
+                    stage=shared.stage,
+                    observed_key=shared.observed_key,
+                    proxy=shared.proxy,
                 )
         return self._make(mine, dial)
 

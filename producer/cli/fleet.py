@@ -2,7 +2,6 @@
 
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import urlsplit
 
 import click
 
@@ -12,15 +11,14 @@ from config.importing.ansible import import_ansible
 from config.importing.imported import Imported, render_fleet
 from config.importing.openssh import import_openssh
 from config.loading import load_fleet
-from config.reachability import PACKAGES_NOTE, REDIS_NOTE, reachability
+from config.reachability import PACKAGES_NOTE, REDIS_NOTE, SENTINELS_NOTE, reachability
+from config.redis_urls import redis_address
 from config.settings import load_settings
 from producer.cli.options import DEFAULT_FLEET, fleet_option, json_option, required_fleet_file
 from producer.cli.output import note, print_json, show
 from producer.login import login_name
 from producer.rendering.places import ports_table
 from producer.wording import count
-
-_REDIS_PORT = 6379
 
 
 class _Importer(Protocol):
@@ -95,8 +93,14 @@ def ports(fleet: str | None, *, as_json: bool) -> None:
     """
     settings = load_settings()
     loaded = load_fleet(required_fleet_file(fleet, settings.fleet))
-    redis = urlsplit(settings.redis_url)
-    rows = reachability(loaded, redis_host=redis.hostname or "", redis_port=redis.port or _REDIS_PORT)
+    redis = redis_address(settings.redis_url)
+    rows = tuple(
+        dict.fromkeys(
+            row
+            for host, port in redis.servers
+            for row in reachability(loaded, redis_host=host, redis_port=port)
+        )
+    )
     rules = nftables_rules(rows)
     if as_json:
         connections = [row.model_dump(mode="json") for row in rows]
@@ -104,4 +108,5 @@ def ports(fleet: str | None, *, as_json: bool) -> None:
         return
     show(ports_table(rows))
     click.echo("\n" + "\n".join(machine.text for machine in rules), nl=False)
-    note(f"\n{PACKAGES_NOTE}\n{REDIS_NOTE}")
+    notes = [PACKAGES_NOTE, REDIS_NOTE, *([SENTINELS_NOTE] if redis.primary else [])]
+    note("\n" + "\n".join(notes))

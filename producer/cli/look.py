@@ -1,15 +1,12 @@
-"""``longshore runs``, ``show``, ``watch`` and ``cancel``."""
+"""``longshore runs``, ``show`` and ``watch``."""
 
 import click
 
-from config.errors import BadInputError
 from producer.cli.following import follow_to_end
 from producer.cli.options import json_option
 from producer.cli.output import print_json, show
 from producer.client import Client
 from producer.rendering.runs import run_report, runs_table
-from producer.wording import count, words
-from tasks.outcomes import RunState
 
 
 @click.command(short_help="List the newest runs.")
@@ -47,21 +44,3 @@ def watch(run: str, *, as_json: bool) -> int:
     """Follow a run to its end. Ctrl-C leaves the run alone."""
     with Client() as client:
         return follow_to_end(client.run(run), as_json=as_json)
-
-
-@click.command(short_help="Ask for a run's end.")
-@click.argument("run")
-@json_option
-def cancel(run: str, *, as_json: bool) -> None:
-    """Ask for a run's end: no further host begins, and work under way is ended on its hosts."""
-    with Client() as client:
-        answer = client.cancel(run)
-    if answer.state not in {None, RunState.CANCELLED}:
-        raise BadInputError(f"Run {run} has {words(str(answer.state))} already; there is nothing to cancel.")
-    if as_json:
-        print_json({"id": run, "state": answer.state, "under_way": answer.under_way})
-    elif answer.state:
-        click.echo(f"Run {run} is cancelled.")
-    else:
-        hosts = f"; {count(answer.under_way, 'host')} under way being ended" if answer.under_way else ""
-        click.echo(f"Run {run} is being cancelled{hosts}. Follow it with: longshore watch {run}")

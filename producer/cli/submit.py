@@ -4,6 +4,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event
+from typing import TYPE_CHECKING, cast
 
 import click
 
@@ -21,6 +22,9 @@ from producer.cli.output import note, print_json
 from producer.client import Client
 from producer.run import Run
 
+if TYPE_CHECKING:
+    from tasks.record.answers import IfBusy
+
 
 @click.command(short_help="Verify that pools can reach hosts.")
 @click.argument("targets", metavar="TARGET...", nargs=-1, required=True)
@@ -36,7 +40,7 @@ def verify(targets: tuple[str, ...], fleet: str | None, *, detach: bool, as_json
     """
     with Client() as client:
         file = required_fleet_file(fleet, client.settings.fleet)
-        return _submit(lambda: client.verify(file, targets), detach=detach, as_json=as_json)
+        return submit(lambda: client.verify(file, targets), detach=detach, as_json=as_json)
 
 
 @click.command(short_help="Deploy an application to a cluster, batch by batch.")
@@ -44,6 +48,14 @@ def verify(targets: tuple[str, ...], fleet: str | None, *, detach: bool, as_json
 @to_option
 @fleet_option
 @set_option
+@click.option(
+    "--if-busy",
+    type=click.Choice(["wait", "fail", "supersede"]),
+    default="wait",
+    show_default=True,
+    help="When another deployment comes first for one of the hosts: wait for it, send nothing, or take the "
+    "place of those of the same application that only wait.",
+)
 @detach_option
 @json_option
 def deploy(
@@ -51,6 +63,7 @@ def deploy(
     targets: tuple[str, ...],
     fleet: str | None,
     assignments: tuple[str, ...],
+    if_busy: str,
     *,
     detach: bool,
     as_json: bool,
@@ -62,14 +75,17 @@ def deploy(
     parameters = parameters_from(assignments)
     with Client() as client:
         file = required_fleet_file(fleet, client.settings.fleet)
-        return _submit(
-            lambda: client.deploy(file, application, targets, parameters), detach=detach, as_json=as_json
+        return submit(
+            lambda: client.deploy(file, application, targets, parameters, if_busy=cast("IfBusy", if_busy)),
+            detach=detach,
+            as_json=as_json,
         )
 
 
-def _submit(submit: Callable[[], Run], *, detach: bool, as_json: bool) -> int:
-    with _ctrl_c_later() as interrupted:
-        run = submit()
+def submit(make: Callable[[], Run], *, detach: bool, as_json: bool) -> int:
+    """Submit a run, and follow it to its end unless that is not wanted; return the exit code."""
+    with ctrl_c_later() as interrupted:
+        run = make()
     if not detach:
         if not as_json:
             note(f"Run {run.id}")
@@ -82,7 +98,7 @@ def _submit(submit: Callable[[], Run], *, detach: bool, as_json: bool) -> int:
 
 
 @contextmanager
-def _ctrl_c_later() -> Iterator[Event]:
+def ctrl_c_later() -> Iterator[Event]:
     """Note Ctrl-C instead of stopping halfway: a run that was recorded must not stay without its id."""
     interrupted = Event()
     before = signal.signal(signal.SIGINT, lambda _number, _frame: interrupted.set())

@@ -46,7 +46,7 @@ def up(directory: Path, pools: tuple[str, ...], fleet: str | None, *, as_json: b
                 _say(addresses, chosen, as_json=as_json)
             while not ending.wait(POLL_SECONDS):
                 children.check()
-            note("Ending: workers bring their hosts to an end. Again Ctrl-C ends them at once.")
+            note("Ending: workers let go of their hosts, whose work goes on. Again Ctrl-C ends them at once.")
         finally:
             children.end(grace=GRACE_SECONDS, hurry=hurry)
 

@@ -21,7 +21,7 @@ def worker(pools: tuple[str, ...], concurrency: int | None, processes: int) -> i
     """Run workers of a pool on this machine, until they are asked to end.
 
     The machine needs no inbound port: only Redis outbound, at $LONGSHORE_REDIS_URL, and the hosts. The first
-    Ctrl-C or TERM lets them bring their hosts to an end; a second one ends them at once: what runs on the
+    Ctrl-C or TERM lets them hand their hosts over; a second one ends them at once: what runs on the
     hosts goes on, and other workers of the pool take it over.
     """
     load_settings()  # a wrong one is told here, once, and not by every process

@@ -1,7 +1,7 @@
 """A run's progress for people: bars on a terminal, one line per event elsewhere."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -129,17 +129,27 @@ def batch_detail(batch: BatchProgress, now: float) -> str:
 def lines_of(progress: Progress) -> Iterator[Text]:
     """The plain lines for what is new in a run."""
     for event in progress.events:
-        match event.kind:
-            case "batch":
-                yield _batch_line(progress, event)
-            case "host_finished":
-                yield _host_line(event)
-            case "host_taken_over":
-                yield plain(f"{event.host} is taken over by {event.data.split(' ', 1)[0]}")
-            case "sent_again":
-                yield plain(f"the messages of {count(len(event.data.split()), 'host')} are sent again")
-            case "cancel":
-                yield plain(f"cancelled by {event.data}; hosts under way are being ended")
+        if event.kind == "batch":
+            yield _batch_line(progress, event)
+        elif event.kind == "host_finished":
+            yield _host_line(event)
+        elif event.kind in _SENTENCES:
+            yield plain(_SENTENCES[event.kind](event))
+
+
+_SENTENCES: Mapping[str, Callable[[EventView], str]] = {
+    "host_taken_over": lambda event: f"{event.host} is taken over by {event.data.split(' ', 1)[0]}",
+    "host_handed_over": lambda event: f"{event.host} is handed over: its worker {event.data} is ending",
+    "host_waits": lambda event: f"{event.host} can't be reached, and is tried again later: {event.data}",
+    "sent_again": lambda event: f"the messages of {count(len(event.data.split()), 'host')} are sent again",
+    "cancel": lambda event: f"cancelled by {event.data}; hosts under way are being ended",
+    "pause": lambda event: f"paused by {event.data}; hosts under way finish",
+    "resume": lambda event: f"{event.data} lets it go on",
+    "route_down": lambda event: f"proxy {event.data.replace(' ', ' is down: ', 1)}",
+    "route_up": lambda event: f"proxy {event.data} is up again",
+    "resolved": lambda event: f"{event.host} is resolved as {event.data.replace(' ', ' by ', 1)}",
+    "reopened": lambda event: f"{event.data} lets the run go on",
+}
 
 
 def _batch_line(progress: Progress, event: EventView) -> Text:

@@ -84,6 +84,10 @@ def _facts(view: RunView) -> Iterator[tuple[str, Text]]:
         yield "", Text(view.waiting, style="yellow")
     if view.cancelled_by and not view.state.ended:
         yield "", plain(f"cancelled by {view.cancelled_by}; hosts under way are being ended")
+    links = {"retries": view.retry_of, "rolls back": view.rollback_of, "followed by": view.followed_by}
+    for what, run_id in links.items():
+        if run_id:
+            yield what, plain(f"run {run_id}")
     if view.parameters:
         yield "parameters", plain(", ".join(f"{name}={value}" for name, value in view.parameters.items()))
     if view.verification:

@@ -123,14 +123,18 @@ class Progress:
             case _:
                 assert_never(event)
 
-    def resume_from(self) -> int | None:
-        """The step at which a run whose runner is gone may go on; None when a person has to look."""
+    def resume_from(self, *, rerun: bool = False) -> int | None:
+        """The step at which a run whose runner is gone may go on; None when a person has to look.
+
+        Args:
+            rerun: a person has looked, and wants the step whose end is not known run again.
+        """
         if self._finish is not None or self._status is None or self._status.state != "gone":
             return None
         if self._status.detail.startswith("orphans"):
             return None
         if self._current is not None:
-            return self._current if self._steps[self._current].idempotent else None
+            return self._current if rerun or self._steps[self._current].idempotent else None
         waiting = (index for index, result in self._results.items() if result.state is StepState.PENDING)
         return next(waiting, None)
 

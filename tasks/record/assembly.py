@@ -1,5 +1,6 @@
 """Puts the parts of the record together into what people and programs read. Pure."""
 
+from collections.abc import Mapping
 from typing import Literal, cast
 
 from config.targets import HostTarget
@@ -27,6 +28,10 @@ def run_view(
         batches=batches,
         verification=fields.get("verification"),
         cancelled_by=fields.get("cancelled_by"),
+        paused_by=fields.get("paused_by"),
+        retry_of=fields.get("retry_of"),
+        rollback_of=fields.get("rollback_of"),
+        followed_by=fields.get("followed_by"),
         reason=fields.get("reason", ""),
         waiting=waiting,
     )
@@ -94,7 +99,7 @@ def host_view(
     )
 
 
-def standings(plan: Plan, statuses: dict[str, str], batch: int) -> list[HostStanding]:
+def standings(plan: Plan, statuses: Mapping[str, str], batch: int) -> list[HostStanding]:
     """How far the hosts of ``batch`` are; those of all batches before the first (-1)."""
     batches = plan.batches if batch < 0 else plan.batches[batch : batch + 1]
     return [

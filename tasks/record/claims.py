@@ -34,6 +34,10 @@ class Claim:
     Attributes:
         claims: how many workers had it before; above 0 it may be under way on the host.
         cancelled_by: who cancels the run; empty when nobody does.
+        cancel_now: what runs on the host is granted no time then.
+        waited: seconds since its route was found to be down, if it waits for that.
+        waits_for: why it does: a cause, and a line for people.
+        rerun: a person decided that the step whose end is not known is run again.
     """
 
     run_id: str
@@ -43,6 +47,15 @@ class Claim:
     token: Token
     claims: int
     cancelled_by: str
+    cancel_now: bool = False
+    waited: float | None = None
+    waits_for: str = ""
+    rerun: bool = False
+
+    @property
+    def may_have_begun(self) -> bool:
+        """Whether something of the run may be on the host already."""
+        return self.claims > 0 or self.rerun
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +63,7 @@ class NotClaimed:
     """Why a host can't be had.
 
     Attributes:
-        reason: ``over`` (it or its run is done), ``held`` (by a live worker) or ``busy`` (another run).
+        reason: ``over`` (it or its run is done, or paused), ``held`` (by a worker) or ``busy`` (another run).
         detail: the status, the worker, or the other run and its host.
     """
 

@@ -53,9 +53,27 @@ def lease(run_id: str, kind: str, target: HostTarget) -> str:
     return f"lease:{run_id}:{target.name}"
 
 
-def waiting(target: HostTarget) -> str:
-    """Sorted set: runs and their hosts that wait for the machine's lease, the first that came first."""
-    return f"waiting:{identity(target)}"
+def queue(kind: str, target: HostTarget) -> str:
+    """Sorted set: ``run host`` of the deployments that want the machine, in the order of their making.
+
+    Empty for a verification, which waits for nobody.
+    """
+    return f"queue:{identity(target)}" if kind == "deployment" else ""
+
+
+def deferred(run_id: str) -> str:
+    """Hash: host to why it waits to be tried again, since when, and when it will be (JSON)."""
+    return f"run:{run_id}:deferred"
+
+
+def releases(target: HostTarget, application: str) -> str:
+    """List: runs that brought the application to the machine well, the newest first."""
+    return f"releases:{identity(target)}:{application}"
+
+
+def release(run_id: str) -> str:
+    """Hash: what such a run brought, for longer than its record is kept."""
+    return f"release:{run_id}"
 
 
 def identity(target: HostTarget) -> str:

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from config.targets import HostTarget
@@ -16,18 +16,17 @@ from tasks.record.assembly import (
     host_view,
     run_summary,
     run_view,
-    standings,
 )
+from tasks.record.explaining import circumstances, clock
 from tasks.record.folding import step_results
-from tasks.record.presence import Presence
 from tasks.record.store import as_text
 from tasks.record.views import BatchView, EventView, LogView, RunSummary, RunView
-from tasks.waiting import HostStanding, waiting_for
+from tasks.replanning import Release
+from tasks.waiting import explanation, waiting_for
 
 if TYPE_CHECKING:
     from redis import Redis
 
-_LEASES_READ = 100  # a sentence names a few hosts; a fleet of thousands needn't be asked for them
 _PAGE = 1000
 
 
@@ -45,6 +44,10 @@ class RecordReader:
         """How a run stands; None when there is no such run."""
         raw = as_text(self.redis.hget(keys.run(run_id), "state"))
         return RunState(raw) if raw else None
+
+    def created(self, run_id: str) -> int:
+        """When a run was written, in ms by the server's clock."""
+        return int(self.redis.hget(keys.run(run_id), "created") or 0)
 
     def recent(self, limit: int = 20) -> list[RunSummary]:
         """The newest runs, newest first."""
@@ -133,15 +136,15 @@ class RecordReader:
             )
             for position, names in enumerate(plan.batches)
         )
-        waiting = "" if run_ended else self._waiting(run_id, fields, plan, statuses)
+        waiting = waiting_for(circumstances(self.redis, run_id, fields, plan, statuses))
         return run_view(run_id, fields, plan, batches, waiting)
 
     def waiting(self, run_id: str, plan: Plan) -> str:
         """Why the run isn't moving right now, in one sentence; empty when it is."""
         fields = self._fields(run_id)
-        if not fields or "finished" in fields:
+        if not fields:
             return ""
-        return self._waiting(run_id, fields, plan, self.statuses(run_id))
+        return waiting_for(circumstances(self.redis, run_id, fields, plan, self.statuses(run_id)))
 
     def events(self, run_id: str, *, after: str = "0-0", block_ms: int | None = None) -> list[EventView]:
         """Events after the one with id ``after``; waits up to ``block_ms`` for the first when given."""
@@ -172,32 +175,41 @@ class RecordReader:
         cut, tail = self.redis.hmget(keys.log_tail(run_id, host), ["cut", "tail"])
         return {"cut": int(cut or 0), "tail": tail or b""}
 
-    def _waiting(self, run_id: str, fields: dict[str, str], plan: Plan, statuses: dict[str, str]) -> str:
-        verification = fields.get("verification")
-        if verification and (fields["state"] != "queued" or not self._is_active(verification)):
-            verification = None
-        hosts = standings(plan, statuses, int(fields["batch"]))
-        return waiting_for(
-            state=run_summary(run_id, fields).state,
-            hosts=hosts,
-            workers=Presence(self.redis).live(),
-            held=self._held(run_id, plan, hosts),
-            verification=verification,
-        )
+    def explanation(self, run_id: str) -> str | None:
+        """How a run stands, in one sentence; None when there is no such run."""
+        fields, plan = self._fields(run_id), self.plan(run_id)
+        if not fields or plan is None:
+            return None
+        found = circumstances(self.redis, run_id, fields, plan, self.statuses(run_id))
+        sent_again = self._last(run_id, "sent_again") if not found.state.ended else ""
+        return explanation(found, reason=fields.get("reason", ""), sent_again=sent_again)
 
-    def _is_active(self, run_id: str) -> bool:
-        return bool(self.redis.sismember(keys.ACTIVE, run_id))
+    def _last(self, run_id: str, kind: str) -> str:
+        """When something last happened, among the newest events; empty when it didn't."""
+        page: Any = self.redis.xrevrange(keys.events(run_id), count=_PAGE)
+        events = (event_view(entry_id.decode(), fields) for entry_id, fields in page)
+        return next((clock(event.at * 1000) for event in events if event.kind == kind), "")
 
-    def _held(self, run_id: str, plan: Plan, hosts: Sequence[HostStanding]) -> dict[str, str]:
-        """Host to the other run that has its machine now."""
-        if plan.kind != "deployment":
-            return {}
-        names = [host.name for host in hosts if host.phase == "sent"][:_LEASES_READ]
+    def releases(self, targets: Mapping[str, HostTarget], application: str) -> dict[str, list[Release]]:
+        """Host to what brought the application there well, the newest first, as far as that is kept."""
         with self.redis.pipeline(transaction=False) as pipeline:
-            for name in names:
-                pipeline.hget(keys.lease(run_id, plan.kind, plan.hosts[name]), "run")
-            owners = [as_text(owner) for owner in pipeline.execute()]
-        return {name: owner for name, owner in zip(names, owners, strict=True) if owner and owner != run_id}
+            for target in targets.values():
+                pipeline.lrange(keys.releases(target, application), 0, -1)
+            histories = [[each.decode() for each in found] for found in pipeline.execute()]
+        wanted = {run_id for history in histories for run_id in history}
+        known = {run_id: release for run_id in wanted if (release := self._release(run_id))}
+        return {
+            name: [known[run_id] for run_id in history if run_id in known]
+            for name, history in zip(targets, histories, strict=True)
+        }
+
+    def _release(self, run_id: str) -> Release | None:
+        raw = self.redis.hgetall(keys.release(run_id))
+        if not raw:
+            return None
+        plan = Plan.model_validate({**json.loads(raw[b"plan"]), "hosts": {}})
+        title = str(as_text(raw[b"title"]))
+        return Release(run_id=run_id, title=title, created=int(raw[b"created"]), plan=plan)
 
     def _steps_under_way(
         self, run_id: str, plan: Plan, running: set[str]

@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from config.targets import HostTarget
 from tasks.outcomes import HostResult, Outcome, RunState
 from tasks.plan import Plan
 from tasks.record import keys
+from tasks.record.answers import Busy, Freed, IfBusy, Links, LogPart, Made, Standing
 from tasks.record.claims import Claim, NotClaimed, Token
 from tasks.record.scripts import Scripts
 
@@ -19,74 +19,27 @@ _STANDING = ["title", "kind", "pools", "state", "batch", "left", "failed"]
 _STANDING += ["cancelled_by", "verification", "waiting_run"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class LogPart:
-    """What is new in a host's log.
-
-    Attributes:
-        head: bytes to append to the head.
-        tail: the whole tail as it is now; empty while nothing was cut.
-        cut: bytes left out between head and tail.
-        anew: it is the log's beginning; what another worker wrote before is replaced.
-    """
-
-    head: bytes = b""
-    tail: bytes = b""
-    cut: int = 0
-    anew: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Freed:
-    """What follows from a host's end.
-
-    Attributes:
-        left: hosts of its batch that haven't ended.
-        waiting_run: the run that waited longest for the machine; empty when none did.
-        waiting_host: that run's name for it.
-    """
-
-    left: int
-    waiting_run: str = ""
-    waiting_host: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Standing:
-    """Where a run stands, as far as the gate needs it.
-
-    Attributes:
-        pools: the pools of its hosts.
-        batch: index of the batch under way or done last; -1 before the first.
-        left: hosts of that batch that haven't ended.
-        failed: hosts that ended other than ok, in the whole run.
-        verification: the run whose end this one waits for, if any.
-        waiting_run: the run that waits for this one's end, if any.
-    """
-
-    title: str
-    kind: str
-    pools: tuple[str, ...]
-    state: RunState
-    batch: int
-    left: int
-    failed: int
-    cancelled_by: str | None
-    verification: str | None
-    waiting_run: str | None
-
-
 class RecordWriter:
     """Every change of the record; each that touches several keys is one script."""
 
-    def __init__(self, redis: "Redis", *, ttl_seconds: int = 92 * 86400) -> None:
+    def __init__(
+        self, redis: "Redis", *, ttl_seconds: int = 92 * 86400, release_ttl_seconds: int = 365 * 86400
+    ) -> None:
         self.redis = redis
         self._scripts = Scripts(redis)
         self._ttl_seconds = ttl_seconds
+        self._release_ttl_seconds = release_ttl_seconds
 
     def create(
-        self, run_id: str, plan: Plan, *, operator: str, marker: str, verification: str | None = None
-    ) -> None:
+        self,
+        run_id: str,
+        plan: Plan,
+        *,
+        operator: str,
+        marker: str,
+        links: Links = Links(),  # noqa: B008 - it is frozen
+        if_busy: IfBusy = "wait",
+    ) -> Made | Busy:
         """Write a new run; again changes nothing.
 
         Args:
@@ -94,7 +47,8 @@ class RecordWriter:
             plan: what was decided.
             operator: who asks.
             marker: random text that control lines carry in the host's output.
-            verification: id of the run that verifies the hosts first.
+            links: the runs that it has to do with.
+            if_busy: what becomes of it when another deployment wants one of its hosts.
         """
         fields = {
             "kind": plan.kind,
@@ -106,13 +60,17 @@ class RecordWriter:
             "hosts": str(len(plan.hosts)),
             "pools": ",".join(sorted({target.pool for target in plan.hosts.values()})),
         }
-        if verification:
-            fields["verification"] = verification
-        arguments: list[str] = [run_id, json.dumps(fields)]
+        if plan.application is not None:
+            fields["application"] = plan.application.application
+        arguments: list[str | int] = [run_id, json.dumps(fields | links.fields()), if_busy, self._ttl_seconds]
         for name, target in plan.hosts.items():
-            arguments += [name, target.model_dump_json(exclude_defaults=True)]
+            arguments += [name, target.model_dump_json(exclude_defaults=True), keys.queue(plan.kind, target)]
         names = [keys.run(run_id), keys.hosts(run_id), keys.status(run_id), keys.events(run_id)]
-        self._scripts.call("create", [*names, keys.RUNS, keys.ACTIVE], arguments)
+        answer = self._scripts.call("create", [*names, keys.RUNS, keys.ACTIVE, keys.SERVER], arguments)
+        outcome, *others = (each.decode() for each in answer)
+        if outcome == "busy":
+            return Busy(run_id=others[0], host=others[1])
+        return Made(superseded=tuple(others))
 
     def depend(self, verification: str, deployment: str) -> None:
         """Note on a verification that a deployment waits for its end."""
@@ -146,7 +104,7 @@ class RecordWriter:
         """Write outcomes of hosts that are never begun, since their verification failed."""
         arguments: list[str] = []
         for name, result in results.items():
-            arguments += [name, result.outcome.value, _json(result)]
+            arguments += [name, result.outcome.value, result_json(result)]
         names = [keys.run(run_id), keys.status(run_id), keys.results(run_id), keys.events(run_id)]
         if arguments:
             self._scripts.call("refuse", names, arguments)
@@ -160,7 +118,8 @@ class RecordWriter:
             return NotClaimed(reason="over", detail="unknown host or run")
         target = HostTarget.model_validate_json(raw)
         names = [keys.run(run_id), keys.status(run_id), keys.events(run_id)]
-        names += [keys.lease(run_id, kind, target), keys.SERVER, keys.waiting(target)]
+        names += [keys.lease(run_id, kind, target), keys.SERVER, keys.deferred(run_id)]
+        names.append(keys.queue(kind, target))
         answer = self._scripts.call("claim", names, [run_id, host, worker, int(lease_seconds * 1000)])
         if answer[0] != b"claimed":
             return NotClaimed(reason=answer[0].decode(), detail=answer[1].decode())
@@ -172,13 +131,51 @@ class RecordWriter:
             token=Token.parse(answer[1].decode()),
             claims=int(answer[2]),
             cancelled_by=answer[3].decode(),
+            cancel_now=bool(answer[4]),
+            waited=None if int(answer[5]) < 0 else int(answer[5]) / 1000,
+            rerun=bool(answer[6]),
+            waits_for=answer[7].decode(errors="replace"),
         )
+
+    def defer(self, claim: Claim, *, begun: bool, seconds: float, proxy: str, cause: str) -> bool:
+        """Give a host back that can't be reached now; False when the claim no longer holds.
+
+        Args:
+            claim: what the worker holds.
+            begun: it may have begun on the host; then nobody else gets the machine meanwhile.
+            seconds: until it is tried again.
+            proxy: the proxy that is down, where one is; hosts behind it wait for one of them to get through.
+            cause: the cause, and a line for people.
+        """
+        run_id = claim.run_id
+        names = [
+            keys.run(run_id),
+            keys.status(run_id),
+            keys.events(run_id),
+            _lease(claim),
+            keys.deferred(run_id),
+        ]
+        arguments = [claim.host, str(claim.token), int(begun), int(seconds * 1000), proxy, cause]
+        return bool(self._scripts.call("defer", names, arguments))
+
+    def arrived(self, claim: Claim) -> None:
+        """Note that a host that was waited for is reached over its route."""
+        names = [keys.run(claim.run_id), keys.events(claim.run_id), keys.deferred(claim.run_id)]
+        names.append(keys.status(claim.run_id))
+        proxies = [hop.name for hop in claim.target.hops]
+        self._scripts.call("arrived", names, [claim.host, str(claim.token), *proxies])
+
+    def hand_over(self, claim: Claim, *, worker: str) -> bool:
+        """Give a host under way back, for another worker to go on with at once; False when it is not held."""
+        names = [keys.status(claim.run_id), keys.events(claim.run_id), _lease(claim)]
+        return bool(self._scripts.call("hand_over", names, [claim.host, str(claim.token), worker]))
 
     def renew(self, claims: Sequence[Claim], *, lease_seconds: float) -> list[str]:
         """Renew leases.
 
         Returns:
-            For each claim ``held``, ``cancel`` (held, its run is being cancelled) or ``lost``.
+            For each claim ``held``, ``cancel`` (held, its run is being cancelled), ``cancel_now`` (and what
+            runs gets no time) or ``lost``.
         """
         if not claims:
             return []
@@ -209,19 +206,19 @@ class RecordWriter:
             What follows from it; None when the claim no longer holds, and nothing was written.
         """
         run_id = claim.run_id
-        verified = claim.kind == "verification" and result.outcome is Outcome.OK
         names = [keys.run(run_id), keys.status(run_id), keys.results(run_id), keys.events(run_id)]
         names += [_lease(claim), keys.log(run_id, claim.host), keys.VERIFIED, keys.PINS]
-        names.append(keys.waiting(claim.target))
-        arguments = [claim.host, str(claim.token), result.outcome.value, _json(result)]
+        names += [keys.queue(claim.kind, claim.target), keys.deferred(run_id)]
+        arguments = [claim.host, str(claim.token), result.outcome.value, result_json(result)]
         arguments += [log.head, log.tail, log.cut, int(log.anew)]  # type: ignore[list-item] # bytes go as they are
-        arguments.append(keys.identity(claim.target) if verified else "")
+        arguments.append(keys.identity(claim.target) if result.outcome is Outcome.OK else "")
+        arguments += [run_id, self._release_ttl_seconds]  # type: ignore[list-item] # as above
         for identity, key in pins.items():
             arguments += [identity, key]
         left, *waiting = self._scripts.call("finish", names, arguments)
         if left < 0:
             return None
-        run, _, host = waiting[0].decode().partition(" ") if waiting else ("", "", "")
+        run, _, host = waiting[0].decode().partition(" ")
         return Freed(left=left, waiting_run=run, waiting_host=host)
 
     def sent_again(self, run_id: str, hosts: Sequence[str]) -> None:
@@ -236,19 +233,9 @@ class RecordWriter:
     def end_run(self, run_id: str, *, seen: int, state: RunState, reason: str) -> bool:
         """End the run if it still stands at batch ``seen``; True for the one caller that did."""
         names = [keys.run(run_id), keys.events(run_id), keys.ACTIVE, keys.hosts(run_id)]
-        names += [keys.status(run_id), keys.results(run_id), keys.log(run_id, "")]
+        names += [keys.status(run_id), keys.results(run_id), keys.log(run_id, ""), keys.deferred(run_id)]
         arguments = [run_id, seen, state.value, reason, self._ttl_seconds]
         return bool(self._scripts.call("end_run", names, arguments))
-
-    def cancel(self, run_id: str, *, operator: str) -> tuple[str, str]:
-        """Ask for the run's end.
-
-        Returns:
-            ``("asked", hosts under way)``, ``("ended", state)`` or ``("unknown", "")``.
-        """
-        names = [keys.run(run_id), keys.status(run_id), keys.events(run_id)]
-        answer = self._scripts.call("cancel", names, [operator])
-        return answer[0].decode(), answer[1].decode()
 
     def pins(self, identities: Iterable[str]) -> dict[str, str]:
         """Host keys pinned by earlier verifications, by machine identity."""
@@ -282,5 +269,6 @@ def _lease(claim: Claim) -> str:
     return keys.lease(claim.run_id, claim.kind, claim.target)
 
 
-def _json(result: HostResult) -> str:
+def result_json(result: HostResult) -> str:
+    """A host's result as the record keeps it."""
     return result.model_dump_json(exclude={"observed_keys"}, exclude_defaults=True)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import redis
+from redis.sentinel import MasterNotFoundError
 
 _URLS = "LONGSHORE_REDIS_URL (for the record LONGSHORE_RECORD_URL, where that is set)"
 
@@ -59,7 +60,7 @@ _TROUBLES = (
         kind=redis.exceptions.ReadOnlyError,
         happened="can't be written to",
         why="Likely it is a replica, or was the primary and is one now.",
-        attempt=f"Name the primary in {_URLS}.",
+        attempt=f"Name the primary in {_URLS}, or Sentinels (redis+sentinel://), which know it.",
     ),
     _Trouble(
         kind=redis.BusyLoadingError,
@@ -85,6 +86,26 @@ _TROUBLES = (
         happened="doesn't speak as a Redis does",
         why="Likely something else listens on this port.",
         attempt=f"Look at the host and port in {_URLS}.",
+    ),
+    _Trouble(
+        kind=MasterNotFoundError,
+        said="the Sentinels know no",
+        happened="is not known by that name",
+        why="Likely the name behind the Sentinels' addresses is not the one of their `sentinel monitor`.",
+        attempt=f"Correct it in {_URLS}, as in redis+sentinel://HOST:26379/NAME/0.",
+    ),
+    _Trouble(
+        kind=MasterNotFoundError,
+        said="no server is the primary",
+        happened="has no primary",
+        why="Likely it was lost a moment ago and the Sentinels are agreeing on another.",
+        attempt="Try again in half a minute; the Sentinels' logs say what they wait for.",
+    ),
+    _Trouble(
+        kind=MasterNotFoundError,
+        happened="can't be found",
+        why="Likely its Sentinels don't run, or listen elsewhere.",
+        attempt=f"Start them, or correct their addresses in {_URLS}.",
     ),
     _Trouble(
         kind=redis.ConnectionError,

@@ -47,6 +47,9 @@ class RunView(Value):
         verification: for a deployment, the run that verifies its hosts first.
         reason: why it ended as it did.
         waiting: why it isn't moving right now, in one sentence; empty when it is.
+        retry_of: the run whose hosts it tries again.
+        rollback_of: the run whose hosts it takes back to what they had.
+        followed_by: the run that does so with its own hosts.
     """
 
     id: str
@@ -62,6 +65,10 @@ class RunView(Value):
     batches: tuple[BatchView, ...]
     verification: str | None = None
     cancelled_by: str | None = None
+    paused_by: str | None = None
+    retry_of: str | None = None
+    rollback_of: str | None = None
+    followed_by: str | None = None
     reason: str = ""
     waiting: str = ""
 
@@ -86,8 +93,7 @@ class EventView(Value):
     Attributes:
         id: the stream's id; pass it as ``after`` to go on from here.
         at: seconds since 1970.
-        kind: created, batch, host_started, host_taken_over, steps, host_finished, cancel, sent_again
-            or finished.
+        kind: what happened (docs/reference/record.md).
         data: text or JSON, by kind (docs/reference/record.md).
     """
 

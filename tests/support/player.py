@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 
 from tasks.outcomes import HostResult, Outcome, RunState
+from tasks.record.answers import LogPart
 from tasks.record.claims import Claim
 from tasks.record.reading import RecordReader
-from tasks.record.store import LogPart, RecordWriter
+from tasks.record.store import RecordWriter
 
 LEASE_SECONDS = 60.0
 

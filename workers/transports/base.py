@@ -41,16 +41,18 @@ class TransportError(Exception):
         detail: one line of cleaned text for this very case: address, port, what the other side said.
         stage: the verification stage in which it happened (``dns``, ``tcp``, ``proxy_login``, ...).
         observed_key: for host key causes, the key that the host showed, as ``type base64``.
+        proxy: name of the proxy that is at fault; empty where none is.
     """
 
     def __init__(
-        self, cause: Cause, detail: str, *, stage: str = "", observed_key: str | None = None
+        self, cause: Cause, detail: str, *, stage: str = "", observed_key: str | None = None, proxy: str = ""
     ) -> None:
         super().__init__(f"{cause}: {detail}")
         self.cause = cause
         self.detail = detail
         self.stage = stage
         self.observed_key = observed_key
+        self.proxy = proxy
 
 
 class Follow(Protocol):

@@ -53,7 +53,8 @@ class Endpoint:
         """
         if self.is_proxy:
             cause = _AT_A_PROXY.get(cause, cause)
-        return TransportError(cause, f"{self.place}: {detail}", observed_key=observed_key)
+        proxy = self.name if self.is_proxy else ""
+        return TransportError(cause, f"{self.place}: {detail}", observed_key=observed_key, proxy=proxy)
 
 
 def cleaned(text: str | bytes) -> str:

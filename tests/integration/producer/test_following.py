@@ -48,7 +48,7 @@ def test_a_busy_pool_and_a_host_of_another_run_are_named(site: Site, client: Cli
     first.claim("web-1")
     second.begin()
     _announce(site)
-    assert client.run(second.run_id).view().waiting == f"waiting: web-1 is held by run {first.run_id}"
+    assert client.run(second.run_id).view().waiting == f"waiting: run {first.run_id} comes first for web-1"
     _announce(site, busy=4)
     assert "pool official is busy, 4 of 4 slots taken" in client.run(second.run_id).view().waiting
     assert client.run(first.run_id).view().waiting == ""
@@ -236,7 +236,7 @@ def test_cancelling_a_deployment_cancels_the_verification_that_it_waits_for(
     player = _deployment(site, client)
     verification = client.run(player.run_id).verification()
     assert verification is not None
-    client.cancel(player.run_id)
+    client.steer.cancel(player.run_id)
     assert verification.view().cancelled_by == "ana"
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from producer import Client
-from tasks.record.store import LogPart
+from tasks.record.answers import LogPart
 from tests.support.player import Player
 from tests.support.site import Site
 

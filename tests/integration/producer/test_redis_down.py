@@ -3,12 +3,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from config.errors import RedisUnreachableError
 from producer import Client
 from producer.client import NotSentError
+from tasks.record.store import RecordWriter
 from tests.support.site import Site
 from workers.embedded_redis import EmbeddedRedis
 
@@ -98,19 +100,21 @@ def test_a_broker_that_says_nothing_is_not_waited_for_longer(
     assert took < 5.0
 
 
-def test_a_message_that_cannot_be_sent_loses_nothing_and_the_id_is_told(site: Site, tmp_path: Path) -> None:
+def test_a_message_that_cannot_be_sent_loses_nothing_and_the_id_is_told(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The broker goes away between the record and the message."""
     broker = EmbeddedRedis(tmp_path)
     broker.start()
     with Client(broker.url(0), site.redis.url(1)) as client:
-        recorded = client._record  # noqa: SLF001 - the moment between the two
+        create = RecordWriter.create
 
-        def record_and_lose_the_broker(*arguments: object, **named: object) -> str:
-            run_id = recorded(*arguments, **named)  # type: ignore[arg-type] # as they came
+        def create_and_lose_the_broker(*arguments: Any, **named: Any) -> object:
+            made = create(*arguments, **named)
             broker.stop()
-            return run_id
+            return made
 
-        client._record = record_and_lose_the_broker  # type: ignore[method-assign] # noqa: SLF001
+        monkeypatch.setattr(RecordWriter, "create", create_and_lose_the_broker)
         began = time.monotonic()
         with pytest.raises(NotSentError) as caught:
             client.verify(site.folder / "fleet.yaml", "web")

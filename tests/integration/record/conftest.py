@@ -6,6 +6,7 @@ from redis import Redis
 
 from tasks.record.connection import connect
 from tasks.record.reading import RecordReader
+from tasks.record.steering import Steering
 from tasks.record.store import RecordWriter
 from workers.embedded_redis import EmbeddedRedis
 
@@ -27,6 +28,11 @@ def redis_client(server: EmbeddedRedis) -> Iterator[Redis]:
 @pytest.fixture
 def writer(redis_client: Redis) -> RecordWriter:
     return RecordWriter(redis_client)
+
+
+@pytest.fixture
+def steering(redis_client: Redis) -> Steering:
+    return Steering(redis_client, release_ttl_seconds=86_400)
 
 
 @pytest.fixture

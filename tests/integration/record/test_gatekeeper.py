@@ -10,9 +10,10 @@ from config.targets import HostTarget
 from tasks.advancing import Gatekeeper
 from tasks.outcomes import HostResult, Outcome, RunState
 from tasks.record import keys
+from tasks.record.answers import Links, LogPart
 from tasks.record.claims import Claim
 from tasks.record.reading import RecordReader
-from tasks.record.store import LogPart, RecordWriter
+from tasks.record.store import RecordWriter
 from tasks.sweeping import Sweeper
 from tests.support.plans import deployment, target, verification
 
@@ -61,7 +62,7 @@ def gatekeeper(reader: RecordReader, writer: RecordWriter, outbox: Posted) -> Ga
 
 @pytest.fixture
 def sweeper(reader: RecordReader, writer: RecordWriter, outbox: Posted) -> Sweeper:
-    return Sweeper(reader=reader, writer=writer, outbox=outbox, queues=Backlog())
+    return Sweeper(reader=reader, writer=writer, outbox=outbox, queues=Backlog(), route_wait=120.0)
 
 
 def _end(writer: RecordWriter, run_id: str, host: str, result: HostResult, kind: str = "deployment") -> None:
@@ -126,7 +127,7 @@ def test_a_deployment_waits_for_its_verification_and_spares_what_it_found_unreac
 ) -> None:
     writer.create("v1", verification("web-1", "web-2"), operator="ana", marker="m")
     plan = deployment(("web-1", "web-2"), ("web-3",), max_failed=1)
-    writer.create("r1", plan, operator="ana", marker="m", verification="v1")
+    writer.create("r1", plan, operator="ana", marker="m", links=Links(verification="v1"))
     writer.depend("v1", "r1")
 
     gatekeeper.advance("r1")
@@ -149,7 +150,9 @@ def test_nothing_is_deployed_when_too_many_fail_their_verification(
     gatekeeper: Gatekeeper, writer: RecordWriter, reader: RecordReader, outbox: Posted
 ) -> None:
     writer.create("v1", verification("web-1"), operator="ana", marker="m")
-    writer.create("r1", deployment(("web-1", "web-2")), operator="ana", marker="m", verification="v1")
+    writer.create(
+        "r1", deployment(("web-1", "web-2")), operator="ana", marker="m", links=Links(verification="v1")
+    )
     writer.depend("v1", "r1")
     gatekeeper.advance("v1")
     _end(writer, "v1", "web-1", UNREACHABLE, kind="verification")
@@ -169,7 +172,7 @@ def test_a_batch_whose_hosts_all_failed_verification_is_passed_within_the_limit(
 ) -> None:
     writer.create("v1", verification("web-1"), operator="ana", marker="m")
     plan = deployment(("web-1",), ("web-2",), max_failed=1)
-    writer.create("r1", plan, operator="ana", marker="m", verification="v1")
+    writer.create("r1", plan, operator="ana", marker="m", links=Links(verification="v1"))
     gatekeeper.advance("v1")
     _end(writer, "v1", "web-1", UNREACHABLE, kind="verification")
     gatekeeper.advance("v1")
@@ -193,7 +196,7 @@ def test_nothing_is_sent_again_while_messages_wait_in_the_queue(
 ) -> None:
     writer.create("r1", deployment(("web-1",)), operator="ana", marker="m")
 
-    Sweeper(reader=reader, writer=writer, outbox=outbox, queues=Backlog(1)).sweep()
+    Sweeper(reader=reader, writer=writer, outbox=outbox, queues=Backlog(1), route_wait=120.0).sweep()
 
     assert outbox.gates_sent == []
 

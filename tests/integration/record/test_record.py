@@ -1,4 +1,6 @@
+import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Barrier
 
 import pytest
@@ -7,9 +9,11 @@ from redis import Redis
 from config.causes import Cause
 from tasks.outcomes import HostResult, Outcome, RunState
 from tasks.record import keys
+from tasks.record.answers import Busy, Decision, Freed, LogPart, Made, NotSteered, Paused, Resolved
 from tasks.record.claims import Claim, NotClaimed
 from tasks.record.reading import RecordReader
-from tasks.record.store import Freed, LogPart, RecordWriter
+from tasks.record.steering import Steering
+from tasks.record.store import RecordWriter
 from tests.support.plans import deployment, target, verification
 
 pytestmark = pytest.mark.integration
@@ -27,6 +31,10 @@ def _claim(writer: RecordWriter, host: str, *, worker: str = "w1", run_id: str =
     claim = writer.claim(run_id, "deployment", host, worker=worker, lease_seconds=30)
     assert isinstance(claim, Claim)
     return claim
+
+
+def _stale(claim: Claim) -> Claim:
+    return replace(claim, token=replace(claim.token, number=claim.token.number - 1))
 
 
 def _finish(writer: RecordWriter, claim: Claim, result: HostResult = OK) -> int | None:
@@ -110,20 +118,241 @@ def test_another_run_waits_for_the_host_even_past_the_lease(
     assert other == NotClaimed(reason="busy", detail="r1 web-1")
 
 
-def test_who_waits_longest_is_next(writer: RecordWriter) -> None:
+def test_a_machine_goes_to_deployments_in_the_order_of_their_making(writer: RecordWriter) -> None:
     for run_id in ("r1", "r2", "r3"):
-        _begun(writer, ("web-1",), run_id=run_id)
+        writer.create(run_id, deployment(("web-1",)), operator="ana", marker="m")
+    for run_id in ("r3", "r2", "r1"):
+        assert writer.begin_batch(run_id, seen=-1, batch=0, reason="", hosts=("web-1",))
+    tried = [writer.claim(run, "deployment", "web-1", worker="w2", lease_seconds=30) for run in ("r3", "r2")]
+    assert tried == [NotClaimed(reason="busy", detail="r1 web-1")] * 2
+
+    freed = [
+        writer.finish(_claim(writer, "web-1", run_id=run_id), OK, log=LogPart(), pins={})
+        for run_id in ("r1", "r2", "r3")
+    ]
+
+    assert freed == [
+        Freed(left=0, waiting_run="r2", waiting_host="web-1"),
+        Freed(left=0, waiting_run="r3", waiting_host="web-1"),
+        Freed(left=0),
+    ]
+
+
+def test_a_deployment_that_ended_holds_nobody_up(writer: RecordWriter, steering: Steering) -> None:
+    writer.create("r1", deployment(("web-1",)), operator="ana", marker="m")
+    _begun(writer, ("web-1",), run_id="r2")
+    steering.cancel("r1", operator="ana")
+    assert writer.claim("r2", "deployment", "web-1", worker="w", lease_seconds=30) == NotClaimed(
+        reason="busy", detail="r1 web-1"
+    )
+    assert writer.end_run("r1", seen=-1, state=RunState.CANCELLED, reason="cancelled")
+
+    _claim(writer, "web-1", run_id="r2")
+
+
+def test_a_deployment_that_is_not_to_wait_is_not_even_written(
+    writer: RecordWriter, reader: RecordReader
+) -> None:
+    writer.create("r1", deployment(("web-1", "web-2")), operator="ana", marker="m")
+
+    made = writer.create("r2", deployment(("web-2", "web-3")), operator="ana", marker="m", if_busy="fail")
+
+    assert made == Busy(run_id="r1", host="web-2")
+    assert reader.run("r2") is None
+    free = writer.create("r3", deployment(("web-3",)), operator="ana", marker="m", if_busy="fail")
+    assert free == Made()
+
+
+def test_the_newest_takes_the_place_of_what_only_waits(writer: RecordWriter, reader: RecordReader) -> None:
+    _begun(writer, ("web-1", "web-2"))
     claim = _claim(writer, "web-1")
-    for run_id in ("r3", "r2", "r3"):
-        writer.claim(run_id, "deployment", "web-1", worker="w2", lease_seconds=30)
+    _begun(writer, ("web-2",), run_id="r2")
+    writer.create("r3", deployment(("web-2",)), operator="ana", marker="m")
 
-    first = writer.finish(claim, OK, log=LogPart(), pins={})
-    second = writer.finish(_claim(writer, "web-1", run_id="r3"), OK, log=LogPart(), pins={})
-    third = writer.finish(_claim(writer, "web-1", run_id="r2"), OK, log=LogPart(), pins={})
+    made = writer.create("r4", deployment(("web-2",)), operator="ben", marker="m", if_busy="supersede")
 
-    assert first == Freed(left=0, waiting_run="r3", waiting_host="web-1")
-    assert second == Freed(left=0, waiting_run="r2", waiting_host="web-1")
-    assert third == Freed(left=0)
+    assert isinstance(made, Made)
+    assert sorted(made.superseded) == ["r2", "r3"]
+    view = reader.run("r2")
+    assert view is not None
+    assert view.cancelled_by == "ben, superseded by run r4"
+    assert _finish(writer, claim) == 1  # what had begun goes on
+
+
+def test_a_paused_run_begins_no_host_and_lets_those_under_way_finish(
+    writer: RecordWriter, steering: Steering
+) -> None:
+    _begun(writer, ("web-1", "web-2"), ("web-3",))
+    claim = _claim(writer, "web-1")
+
+    assert steering.pause("r1", operator="ana") == Paused(under_way=1)
+    assert steering.pause("r1", operator="ben") == NotSteered(state="paused")
+    refused = writer.claim("r1", "deployment", "web-2", worker="w", lease_seconds=30)
+    assert refused == NotClaimed(reason="over", detail="paused")
+    assert _finish(writer, claim) == 1
+    assert steering.resume("r1", operator="ana") is None
+    assert _finish(writer, _claim(writer, "web-2")) == 0
+    assert steering.resume("r1", operator="ana") == NotSteered(state="running")
+
+
+def test_a_host_under_way_in_a_paused_run_goes_on_under_another_worker(
+    writer: RecordWriter, steering: Steering, redis_client: Redis
+) -> None:
+    _begun(writer, ("web-1",))
+    _claim(writer, "web-1")
+    steering.pause("r1", operator="ana")
+    redis_client.hset(keys.lease("r1", "deployment", target("web-1")), "until", "0")
+
+    assert _claim(writer, "web-1", worker="w2").claims == 1
+
+
+def test_a_paused_run_can_be_cancelled(
+    writer: RecordWriter, steering: Steering, reader: RecordReader
+) -> None:
+    _begun(writer, ("web-1",))
+    steering.pause("r1", operator="ana")
+
+    assert steering.cancel("r1", operator="ben") == ("asked", "0")
+    assert reader.state("r1") is RunState.RUNNING
+    assert steering.pause("r1", operator="ana") == NotSteered(state="running", cancelled_by="ben")
+
+
+def test_cancelling_at_once_is_told_to_whoever_renews_or_claims(
+    writer: RecordWriter, steering: Steering
+) -> None:
+    _begun(writer, ("web-1",))
+    claim = _claim(writer, "web-1")
+
+    steering.cancel("r1", operator="ana")
+    assert writer.renew([claim], lease_seconds=0.001) == ["cancel"]
+    steering.cancel("r1", operator="ana", now=True)
+    assert writer.renew([claim], lease_seconds=0.001) == ["cancel_now"]
+
+    time.sleep(0.01)  # the lease runs out
+    assert _claim(writer, "web-1", worker="w2").cancel_now
+
+
+def test_a_host_whose_proxy_is_down_waits_and_the_run_says_so_once(
+    writer: RecordWriter, reader: RecordReader
+) -> None:
+    _begun(writer, ("web-1", "web-2"))
+    why = "proxy_tcp_refused proxy bastion: refused"
+    for host in ("web-1", "web-2"):
+        assert writer.defer(_claim(writer, host), begun=False, seconds=5, proxy="bastion", cause=why)
+
+    assert reader.statuses("r1") == {"web-1": "sent", "web-2": "sent"}
+    kinds = [event.kind for event in reader.events("r1")]
+    assert (kinds.count("host_waits"), kinds.count("route_down")) == (2, 1)
+    assert "proxy bastion is down since" in str(reader.explanation("r1"))
+
+    again = _claim(writer, "web-1")
+    assert again.waited is not None
+    assert (again.claims, again.waits_for) == (0, why)
+    writer.arrived(again)  # over no proxy: the plan's targets have none
+    assert _claim(writer, "web-2").waited is not None
+
+
+def test_a_host_that_has_begun_keeps_its_machine_while_it_waits(
+    writer: RecordWriter, redis_client: Redis
+) -> None:
+    _begun(writer, ("web-1",))
+    _begun(writer, ("web-1",), run_id="r2")
+    claim = _claim(writer, "web-1")
+
+    assert writer.defer(claim, begun=True, seconds=5, proxy="", cause="connection_lost gone")
+    assert not writer.defer(_stale(claim), begun=True, seconds=5, proxy="", cause="x")
+
+    other = writer.claim("r2", "deployment", "web-1", worker="w2", lease_seconds=30)
+    assert other == NotClaimed(reason="busy", detail="r1 web-1")
+    again = _claim(writer, "web-1", worker="w2")
+    assert again.claims == 1
+    assert not redis_client.hexists(keys.lease("r1", "deployment", target("web-1")), "deferred")
+
+
+def test_a_host_that_is_handed_over_is_taken_at_once(writer: RecordWriter, reader: RecordReader) -> None:
+    _begun(writer, ("web-1",))
+    claim = _claim(writer, "web-1")
+
+    assert writer.hand_over(claim, worker="w1")
+    second = _claim(writer, "web-1", worker="w2")
+
+    assert not writer.hand_over(claim, worker="w1")
+    assert _finish(writer, claim) is None
+    assert _finish(writer, second) == 0
+    kinds = [event.kind for event in reader.events("r1")][2:]
+    assert kinds == ["host_started", "host_handed_over", "host_taken_over", "host_finished"]
+
+
+UNKNOWN = HostResult(outcome=Outcome.INDETERMINATE, cause=Cause.SCRIPT_KILLED, message="killed")
+
+
+def _needs_a_person(writer: RecordWriter, *hosts: str) -> None:
+    _begun(writer, hosts, ("web-9",))
+    for host in hosts:
+        _finish(writer, _claim(writer, host), UNKNOWN)
+    assert writer.end_run("r1", seen=0, state=RunState.NEEDS_ATTENTION, reason="look")
+
+
+@pytest.mark.parametrize(("decision", "failed"), [("ok", 0), ("failed", 1)])
+def test_a_person_decides_and_the_run_goes_on(
+    writer: RecordWriter,
+    steering: Steering,
+    reader: RecordReader,
+    redis_client: Redis,
+    decision: Decision,
+    failed: int,
+) -> None:
+    _needs_a_person(writer, "web-1", "web-2")
+    decided = HostResult(outcome=Outcome(decision))
+
+    def resolve(host: str) -> object:
+        return steering.resolve(
+            "r1", target(host), kind="deployment", decision=decision, operator="ana", result=decided
+        )
+
+    assert resolve("web-1") == Resolved(unknown=1, goes_on=False)
+    assert reader.state("r1") is RunState.NEEDS_ATTENTION
+    assert resolve("web-2") == Resolved(unknown=0, goes_on=True)
+    assert resolve("web-2") == NotSteered(state=f"done {decision}")
+
+    standing = writer.standing("r1")
+    assert standing is not None
+    assert (standing.state, standing.left, standing.failed) == (RunState.RUNNING, 0, 2 * failed)
+    assert redis_client.ttl(keys.run("r1")) == -1
+    assert reader.active() == ["r1"]
+    assert writer.begin_batch("r1", seen=0, batch=1, reason="", hosts=("web-9",))
+
+
+def test_a_host_is_tried_again_once_a_person_says_so(
+    writer: RecordWriter, steering: Steering, reader: RecordReader
+) -> None:
+    _needs_a_person(writer, "web-1")
+
+    answer = steering.resolve(
+        "r1", target("web-1"), kind="deployment", decision="rerun", operator="ana", result=UNKNOWN
+    )
+
+    assert answer == Resolved(unknown=0, goes_on=True)
+    claim = _claim(writer, "web-1")
+    assert claim.rerun
+    assert _finish(writer, claim) == 0
+    assert reader.outcomes("r1") == {Outcome.OK: 1}
+    assert writer.standing("r1").failed == 0  # type: ignore[union-attr] # it is there
+
+
+def test_releases_are_kept_by_machine_newest_first(writer: RecordWriter, reader: RecordReader) -> None:
+    hosts = {"web-1": target("web-1"), "web-2": target("web-2")}
+    for run_id, result in (("r1", OK), ("r2", FAILED), ("r3", OK)):
+        _begun(writer, ("web-1",), run_id=run_id)
+        _finish(writer, _claim(writer, "web-1", run_id=run_id), result)
+        writer.end_run(run_id, seen=0, state=RunState.SUCCEEDED, reason="")
+
+    found = reader.releases(hosts, "shop")
+
+    assert [release.run_id for release in found["web-1"]] == ["r3", "r1"]
+    assert found["web-1"][0].title == "shop 1.4"
+    assert found["web-1"][0].plan.parameters == {"version": "1.4"}
+    assert found["web-2"] == []
 
 
 def test_a_verification_waits_for_nobody(writer: RecordWriter) -> None:
@@ -154,11 +383,13 @@ def test_an_outcome_is_counted_once(writer: RecordWriter, reader: RecordReader) 
     assert reader.outcomes("r1") == {Outcome.FAILED: 1}
 
 
-def test_cancelling_lets_go_of_hosts_that_no_worker_has(writer: RecordWriter, reader: RecordReader) -> None:
+def test_cancelling_lets_go_of_hosts_that_no_worker_has(
+    writer: RecordWriter, steering: Steering, reader: RecordReader
+) -> None:
     _begun(writer, ("web-1", "web-2"), ("web-3",))
     claim = _claim(writer, "web-1")
 
-    assert writer.cancel("r1", operator="ana") == ("asked", "1")
+    assert steering.cancel("r1", operator="ana") == ("asked", "1")
     assert writer.renew([claim], lease_seconds=30) == ["cancel"]
     assert isinstance(writer.claim("r1", "deployment", "web-2", worker="w", lease_seconds=30), NotClaimed)
     assert _finish(writer, claim, HostResult(outcome=Outcome.CANCELLED, cause=Cause.CANCELLED)) == 0

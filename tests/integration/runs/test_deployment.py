@@ -150,6 +150,7 @@ def test_a_proxy_that_is_gone_is_one_cause_for_all_behind_it(
     rollout: Rollout, sshd_factory: SshdFactory
 ) -> None:
     proxy = sshd_factory()
+    rollout.site.environment["LONGSHORE_ROUTE_WAIT"] = "1"
     rollout.site.start_worker("official")
     fleet = rollout.fleet(3, proxy=proxy)
     rollout.deploy(fleet, application_of({"run": "true"}))

@@ -1,4 +1,5 @@
 import signal
+import time
 from pathlib import Path
 
 import psutil
@@ -139,6 +140,30 @@ def test_redis_killed_and_started_again_in_mid_run(rollout: Rollout) -> None:
     assert _ledger(home) == ["begun-web-1", "begun-web-2"]
 
 
+def test_what_hosts_did_while_redis_was_gone_for_long_is_written_when_it_is_back(rollout: Rollout) -> None:
+    home, site = rollout.home, rollout.site
+    site.start_worker("official")
+    run = rollout.submit(rollout.fleet(3), application_of(_gated(home), {"run": f"echo over >> {home}/over"}))
+    site.wait_for(lambda: len(_ledger(home)) == 3, "three hosts under way")
+    site.wait_for(lambda: rollout.printed(run, "web-2") == b"begun", "what the worker wrote before")
+
+    site.redis.stop()
+    (home / "gate").touch()
+    over = home / "over"
+    site.wait_for(
+        lambda: over.exists() and len(over.read_text().split()) == 3, "the hosts to finish without it"
+    )
+    lease = float(site.environment["LONGSHORE_LEASE_SECONDS"])
+    gone = time.monotonic()
+    site.wait_for(lambda: time.monotonic() - gone > 2 * lease, "every lease to run out meanwhile")
+    site.redis.start()
+    view = rollout.end(run)
+
+    assert outcomes(view) == [["ok"] * 3]
+    assert _ledger(home) == ["begun-web-1", "begun-web-2", "begun-web-3"]
+    assert rollout.printed(run, "web-2") == b"begun\ndone\n"
+
+
 def test_every_message_twice_changes_nothing(rollout: Rollout) -> None:
     home, site = rollout.home, rollout.site
     (home / "gate").touch()
@@ -174,7 +199,7 @@ def test_cancel_ends_what_runs_on_the_hosts_and_starts_nothing_more(rollout: Rol
     site.wait_for(lambda: (home / "pid").exists() and (home / "pid").read_text() != "", "the step's process")
     pid = int((home / "pid").read_text())
 
-    rollout.client.cancel(run.id)
+    rollout.client.steer.cancel(run.id)
     view = rollout.end(run)
 
     assert (view.state, outcomes(view)) == (
@@ -188,7 +213,7 @@ def test_cancel_ends_what_runs_on_the_hosts_and_starts_nothing_more(rollout: Rol
 def test_a_run_that_no_worker_has_begun_can_be_cancelled(rollout: Rollout) -> None:
     run = rollout.submit(rollout.fleet(1), application_of({"run": "true"}))
 
-    rollout.client.cancel(run.id)
+    rollout.client.steer.cancel(run.id)
     rollout.site.start_worker("official")
 
     assert rollout.end(run).state is RunState.CANCELLED
@@ -265,7 +290,7 @@ def test_a_second_deployment_to_a_host_begins_when_the_first_has_ended(rollout: 
     first = rollout.submit(rollout.fleet(1), application_of(_gated(home)))
     site.wait_for(lambda: _ledger(home) == ["begun-web-1"], "the first run under way")
     second = rollout.submit(rollout.fleet(1), application_of({"run": f"echo second >> {home}/ledger"}))
-    site.wait_for(lambda: "held by run" in second.view().waiting, "the second run waiting")
+    site.wait_for(lambda: "comes first" in second.view().waiting, "the second run waiting")
 
     assert first.id in second.view().waiting
     (home / "gate").touch()

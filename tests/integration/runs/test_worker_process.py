@@ -52,18 +52,22 @@ def test_it_takes_its_pools_jobs(rollout: Rollout, worker: subprocess.Popen[byte
     assert worker.poll() is None
 
 
-def test_term_lets_it_bring_its_host_to_the_end(rollout: Rollout, worker: subprocess.Popen[bytes]) -> None:
+def test_term_lets_it_hand_its_host_over(rollout: Rollout, worker: subprocess.Popen[bytes]) -> None:
     gate = rollout.home / "gate"
     run = rollout.submit(rollout.fleet(1), application_of(_waits_for(gate)))
     rollout.site.wait_for(lambda: rollout.printed(run, "web-1") == b"begun", "the step under way")
 
     worker.send_signal(signal.SIGTERM)
-    rollout.site.wait_for(lambda: "Warm shutdown" in rollout.site.logs(), "the worker's word that it ends")
-    gate.touch()
-
+    # The step goes on for as long as it likes: the worker doesn't wait for it.
     assert worker.wait(20) == 0
+    assert "Warm shutdown" in rollout.site.logs()
+    gate.touch()
+    rollout.site.start_worker("official")
+
+    assert rollout.end(run).state is RunState.SUCCEEDED
     assert rollout.printed(run, "web-1") == b"begun\ndone\n"
-    assert run.view().batches[0].hosts[0].outcome == "ok"
+    kinds = [event.kind for event in rollout.site.reader.events(run.id)]
+    assert (kinds.count("host_handed_over"), kinds.count("host_taken_over")) == (1, 1)
 
 
 def test_quit_ends_it_in_the_midst_of_a_host(rollout: Rollout, worker: subprocess.Popen[bytes]) -> None:

@@ -165,7 +165,7 @@ def test_pinned_key_is_accepted(sshd: Sshd) -> None:
 
 
 @pytest.mark.parametrize("accept_unknown", [False, True])
-def test_changed_host_key_is_refused_before_the_login(accept_unknown: bool, sshd: Sshd) -> None:  # noqa: FBT001
+def test_changed_host_key_is_refused_before_the_login(accept_unknown: bool, sshd: Sshd) -> None:
     target = sshd.target()
     sshd.kill()
     sshd.new_host_key()

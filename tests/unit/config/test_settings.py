@@ -1,14 +1,19 @@
 """Settings from the environment, and what Celery is told."""
 
+import json
+
 import pytest
 from celery.app.defaults import NAMESPACES, flatten
 from kombu import Connection as KombuConnection
-from kombu.transport.redis import Channel
+from kombu.transport.redis import Channel, SentinelChannel
 from kombu.transport.redis import Transport as RedisTransport
+from redis import SSLConnection
+from redis.sentinel import SentinelConnectionPool
 
 from config.celery_settings import celery_settings, queue_name
 from config.errors import BadInputError
-from config.settings import TLS_OPTIONS, Settings, load_settings, masked_url
+from config.redis_urls import TLS_OPTIONS, masked_url, redis_address
+from config.settings import Settings, load_settings
 from tasks.record.connection import connect
 
 
@@ -85,6 +90,97 @@ def test_every_option_that_is_taken_reaches_both_clients_of_redis() -> None:
         assert set(record.connection_pool.connection_kwargs) >= set(TLS_OPTIONS)
         assert set(broker.ssl) == set(TLS_OPTIONS)
         record.connection_pool.make_connection()
+
+
+SENTINELS = "redis+sentinel://u:hunter2%2F@s1.example:26380,[::1],s3.example/orders/0"
+
+
+def test_sentinels_are_an_address_like_any_other() -> None:
+    settings = load_settings(redis_url=SENTINELS)
+    assert settings.record_url == SENTINELS.removesuffix("0") + "1"
+    assert settings.masked_record_url == SENTINELS.removesuffix("0").replace("hunter2%2F", "***") + "1"
+    address = redis_address(settings.redis_url)
+    assert address.servers == (("s1.example", 26380), ("::1", 26379), ("s3.example", 26379))
+    assert (address.primary, address.database, address.user, address.password) == (
+        "orders",
+        0,
+        "u",
+        "hunter2/",
+    )
+    assert "hunter2" not in repr(settings) + repr(address)
+
+
+def test_the_database_behind_sentinels_may_be_left_out() -> None:
+    settings = load_settings(redis_url="redis+sentinel://s1/orders")
+    assert redis_address(settings.redis_url).database == 0
+    assert settings.record_url == "redis+sentinel://s1/orders/1"
+
+
+@pytest.mark.parametrize(
+    "record", ["redis+sentinel://s3.example,s9/orders/0", "redis+sentinel://s1.example:26380/orders"]
+)
+def test_one_database_behind_sentinels_for_both_is_refused(record: str) -> None:
+    with pytest.raises(BadInputError, match="LONGSHORE_RECORD_URL to another database"):
+        load_settings(redis_url=SENTINELS, record_url=record)
+    for other in (record.replace("orders", "records"), record.replace("example", "test")):
+        load_settings(redis_url=SENTINELS, record_url=other)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis+sentinel://s1",
+        "redis+sentinel://s1/",
+        "redis+sentinel:///orders/0",
+        "redis+sentinel://s1,/orders/0",
+        "redis+sentinel://s1,s2:0/orders/0",
+        "redis+sentinel://s1/orders/zero",
+        "redis+sentinel://s1/my orders/0",
+        "sentinel://s1/orders/0",
+        "redis://s1,s2/0",
+    ],
+)
+def test_what_names_no_sentinels_or_no_primary_is_refused(url: str) -> None:
+    with pytest.raises(BadInputError, match="LONGSHORE_REDIS_URL: expected a URL such as redis") as caught:
+        load_settings(redis_url=url)
+    assert ("/NAME/0" in str(caught.value)) == ("+" in url)
+
+
+def test_celery_gets_each_sentinel_and_the_primarys_name() -> None:
+    told = celery_settings(Settings(redis_url=SENTINELS))
+    login = "sentinel://u:hunter2%2F@"
+    assert told["broker_url"] == (f"{login}s1.example:26380/0;{login}[::1]:26379/0;{login}s3.example:26379/0")
+    options = told["broker_transport_options"]
+    assert options["master_name"] == "orders"
+    assert set(options) <= set(SentinelChannel.from_transport_options)
+    assert set(told) <= {key for key, _ in flatten(NAMESPACES)}
+    assert not told["broker_use_ssl"]
+    assert json.loads(json.dumps(options)) == options  # workers tell them to whoever asks, Flower say
+    with KombuConnection(told["broker_url"]) as broker:
+        assert "hunter2" not in broker.as_uri()
+
+
+def test_tls_reaches_the_sentinels_and_the_primary() -> None:
+    options = "ssl_ca_certs=/ca.pem&ssl_check_hostname=false"
+    settings = load_settings(redis_url=f"rediss+sentinel://s1,s2/orders/0?{options}")
+    told = celery_settings(settings)
+    tls = {"ssl_cert_reqs": "required", "ssl_ca_certs": "/ca.pem", "ssl_check_hostname": False}
+    assert told["broker_use_ssl"] == tls
+    assert told["broker_transport_options"]["sentinel_kwargs"].items() >= {"ssl": True, **tls}.items()
+    with connect(settings.record_url) as record:
+        pool = record.connection_pool
+        assert isinstance(pool, SentinelConnectionPool)
+        assert pool.connection_kwargs["ssl_ca_certs"] == "/ca.pem"
+        assert issubclass(pool.connection_class, SSLConnection)
+        for sentinel in pool.sentinel_manager.sentinels:
+            made = sentinel.connection_pool.make_connection()
+            assert isinstance(made, SSLConnection)
+            assert (made.ca_certs, made.check_hostname) == ("/ca.pem", False)
+
+
+def test_tls_options_without_tls_are_refused_behind_sentinels_too() -> None:
+    with pytest.raises(BadInputError, match=r"begins with rediss\+sentinel://, found redis\+sentinel://"):
+        load_settings(redis_url="redis+sentinel://s1/orders/0?ssl_cert_reqs=none")
 
 
 @pytest.mark.parametrize(

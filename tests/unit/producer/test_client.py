@@ -5,7 +5,7 @@ import pytest
 
 from config.errors import BadInputError
 from producer import Client
-from producer.client import new_run_id
+from producer.submitting import new_run_id
 
 
 def test_ids_sort_by_time_and_name_it() -> None:

@@ -40,6 +40,8 @@ def test_every_key_of_the_record_has_its_row() -> None:
         keys.status("{id}"),
         keys.results("{id}"),
         keys.events("{id}"),
+        keys.deferred("{id}"),
+        keys.release("{id}"),
         keys.log("{id}", "{host}"),
         keys.log_tail("{id}", "{host}"),
     }
@@ -47,9 +49,11 @@ def test_every_key_of_the_record_has_its_row() -> None:
     of_machine = {
         keys.lease("{id}", "deployment", machine).replace(keys.identity(machine), "{machine}"),
         keys.lease("{id}", "verification", machine).replace(machine.name, "{host}"),
-        keys.waiting(machine).replace(keys.identity(machine), "{machine}"),
+        keys.queue("deployment", machine).replace(keys.identity(machine), "{machine}"),
+        keys.releases(machine, "{application}").replace(keys.identity(machine), "{machine}"),
     }
     assert constants | made | of_machine <= rows
     own = {name for name, value in vars(keys).items() if inspect.isfunction(value)}
-    known = {"run", "hosts", "status", "results", "events", "log", "log_tail", "lease", "waiting"}
+    known = {"run", "hosts", "status", "results", "events", "log", "log_tail", "lease", "queue"}
+    known |= {"deferred", "release", "releases"}
     assert own == known | {"identity", "proxy_identity"}, "a new key wants a row, and a line here"

@@ -76,7 +76,7 @@ def test_a_cause_of_a_newer_version_is_shown_without_words() -> None:
 
 
 @pytest.mark.parametrize("terminal", [False, True])
-def test_what_hosts_say_is_shown_as_text_and_obeyed_by_nothing(terminal: bool) -> None:  # noqa: FBT001 - a case
+def test_what_hosts_say_is_shown_as_text_and_obeyed_by_nothing(terminal: bool) -> None:
     console = _console(terminal=terminal)
     console.print(run_report(run((host("web-1", "failed", cause="auth", message=HOSTILE),))))
     said = console.file.getvalue()  # type: ignore[attr-defined] # a StringIO

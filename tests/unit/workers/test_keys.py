@@ -102,7 +102,7 @@ def test_known_host_key_is_accepted_with_or_without_a_comment() -> None:
 @pytest.mark.parametrize("accept_unknown", [False, True])
 def test_other_host_key_is_changed_even_where_unknown_ones_are_taken(
     known: str,
-    accept_unknown: bool,  # noqa: FBT001 - a case of the table
+    accept_unknown: bool,
 ) -> None:
     with pytest.raises(TransportError) as caught:
         check_host_key(endpoint(known), "ssh-ed25519 AAAA", accept_unknown=accept_unknown)
