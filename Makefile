@@ -3,6 +3,7 @@
 # make test            everything that CI runs: make check, then all test tiers
 # make check           linters, types, layers, shell scripts
 # make lowest          tests with the lowest versions of dependencies that pyproject.toml allows
+# make chaos N=200     N schedules of faults drawn from a seed, and what became of the promises
 # make bench           Longshore and its peers, side by side
 # make clean           remove what these make
 
@@ -11,8 +12,9 @@ BIN := $(VENV)/bin
 LOWEST := .venv-lowest
 SHELL_SCRIPTS = .ci/run $(shell find . -name '*.sh' -not -path './.*/*' -o -path './.ci/*.sh')
 DEMO_HOSTS := 12
+N := 200
 
-.PHONY: check test packages lowest demo bench clean
+.PHONY: check test packages lowest demo chaos bench clean
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check .
@@ -33,6 +35,9 @@ lowest: $(LOWEST)/installed
 
 demo: $(VENV)/installed-lab
 	$(BIN)/python -m lab.demo --hosts $(DEMO_HOSTS) $(if $(ONCE),--once)
+
+chaos: packages $(VENV)/installed-dev
+	$(BIN)/python -m tests.chaos --runs $(N)
 
 bench: $(VENV)/installed-dev
 	$(BIN)/python -m bench
