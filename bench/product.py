@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from statistics import median
 
-from bench import files, longshore, namespace, processes, servers, targets
+from bench import durability, files, longshore, namespace, processes, servers, targets
 from bench.files import STEP_OUTPUT, STEPS, cluster
 from bench.lab import WARM_HOSTS, Lab
 from bench.longshore import Services
@@ -120,9 +120,14 @@ def _watched(lab: Lab, services: Services, workers: tuple[int, ...], fleet: Flee
     )
 
 
-def single_figures() -> targets.Single:
-    """Planning and the command line's start: what needs no fleet that answers."""
-    return targets.Single(planning=_seconds_to_plan(), help=_seconds_to_help())
+def single_figures(lab: Lab, wish: Wish) -> targets.Single:
+    """What is measured once: planning, the command line's start, and what surviving costs."""
+    hosts = min(durability.HOSTS, max(wish.sizes))
+    return targets.Single(
+        planning=_seconds_to_plan(),
+        help=_seconds_to_help(),
+        durability=durability.measure(lab, hosts, threads=wish.threads),
+    )
 
 
 def _seconds_to_help() -> float:

@@ -63,7 +63,7 @@ def run(options: Options) -> int:
             )
             taking_part += services.enter_context(product.running(lab, wish))
         rows = play(taking_part, options.sizes, options.rounds, reference=contenders.REFERENCE, say=_say)
-        single = product.single_figures() if own else targets.Single()
+        single = product.single_figures(lab, wish) if own else targets.Single()
     return _report(options, rows, targets.judge(rows, single) if own else [])
 
 

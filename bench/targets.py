@@ -17,6 +17,7 @@ GROWTH = 1.2
 PLANNING_SECONDS = 1.0
 HELP_SECONDS = 0.4
 FIRST_HOST_SECONDS = 1.0
+DURABILITY_SHARE = 0.25
 
 DIRECT = "longshore-direct"
 PROXIED = "longshore-proxied"
@@ -39,10 +40,11 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True)
 class Single:
-    """What needs no fleet: seconds, None when not measured."""
+    """What is measured once: seconds, and shares of a worker's CPU by part; None when not measured."""
 
     planning: float | None = None
     help: float | None = None
+    durability: dict[str, float] | None = None
 
 
 def judge(rows: Sequence[Row], single: Single) -> list[Verdict]:
@@ -55,6 +57,7 @@ def judge(rows: Sequence[Row], single: Single) -> list[Verdict]:
         verdicts.extend(_of_proxy(size, samples, direct.get(size, [])))
     verdicts.extend(_of_growth(direct))
     verdicts.append(_seconds("planning 10,000 hosts", single.planning, PLANNING_SECONDS))
+    verdicts.append(_durability(single.durability))
     verdicts.append(_seconds("longshore --help", single.help, HELP_SECONDS))
     return verdicts
 
@@ -158,6 +161,17 @@ def _of_growth(direct: dict[int, list[ProductSample]]) -> list[Verdict]:
         _figure(f"CPU {between}", direct[many], lambda s: s.client_cpu / s.hosts / cheap, GROWTH, ""),
         _figure(f"time {between}", direct[many], lambda s: s.seconds / s.hosts / quick, GROWTH, ""),
     ]
+
+
+def _durability(shares: dict[str, float] | None) -> Verdict:
+    target, wanted = "worker's CPU for record, leases and events", f"at most {DURABILITY_SHARE:.0%}"
+    if shares is None:
+        return Verdict(target=target, wanted=wanted, measured="-", reached=None)
+    whole = sum(shares.values())
+    parts = ", ".join(f"{part} {share:.0%}" for part, share in shares.items())
+    return Verdict(
+        target=target, wanted=wanted, measured=f"{whole:.0%} ({parts})", reached=whole <= DURABILITY_SHARE
+    )
 
 
 def _seconds(target: str, measured: float | None, wanted: float) -> Verdict:
