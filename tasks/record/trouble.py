@@ -88,6 +88,13 @@ _TROUBLES = (
         attempt=f"Look at the host and port in {_URLS}.",
     ),
     _Trouble(
+        kind=redis.ConnectionError,
+        said="[ssl",
+        happened="can't be reached over TLS",
+        why="Likely the certificate is not one that this machine trusts, or is another host's.",
+        attempt=f"Name the authority with ?ssl_ca_certs=FILE in {_URLS}, and the host as in the certificate.",
+    ),
+    _Trouble(
         kind=MasterNotFoundError,
         said="the Sentinels know no",
         happened="is not known by that name",
@@ -106,13 +113,6 @@ _TROUBLES = (
         happened="can't be found",
         why="Likely its Sentinels don't run, or listen elsewhere.",
         attempt=f"Start them, or correct their addresses in {_URLS}.",
-    ),
-    _Trouble(
-        kind=redis.ConnectionError,
-        said="[ssl",
-        happened="can't be reached over TLS",
-        why="Likely the certificate is not one that this machine trusts, or is another host's.",
-        attempt=f"Name the authority with ?ssl_ca_certs=FILE in {_URLS}, and the host as in the certificate.",
     ),
     _Trouble(
         kind=redis.TimeoutError,

@@ -92,7 +92,8 @@ def kill_redis(scene: Scene, random: Random) -> str:
 def lose_power(scene: Scene, random: Random) -> str:
     """SIGKILL of Redis; its append-only file loses the last second before it is started again."""
     file = append_only_file(scene.site.folder / "redis")
-    size, since = file.stat().st_size, scene.now()
+    # In this order: what comes between the two counts as lost, and may have been kept.
+    since, size = scene.now(), file.stat().st_size
     seconds = random.uniform(0.3, POWER_LOSS_SECONDS)
     scene.wait_for(lambda: scene.now() > since + seconds, "what is going to be lost")
     _kill_redis(scene)

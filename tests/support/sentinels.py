@@ -1,5 +1,6 @@
 """A Redis that fails over, on loopback: a primary, a replica, and three Sentinels."""
 
+import contextlib
 import signal
 import subprocess
 import time
@@ -52,6 +53,12 @@ class FailoverRedis:
         """Port of the primary, as most Sentinels say."""
         said = [self._asked(port).get(NAME, {}).get("port", 0) for port in self.sentinels if self._runs(port)]
         return max(said, key=said.count)
+
+    def is_replica(self, port: int) -> bool:
+        """Whether one of the servers follows another; False when it says nothing, as in the very change."""
+        with contextlib.suppress(redis.RedisError), self.direct(port) as server:
+            return str(server.info("replication")["role"]) == "slave"
+        return False
 
     def kill(self, port: int) -> None:
         """End one of the processes with SIGKILL."""

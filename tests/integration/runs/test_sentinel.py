@@ -20,7 +20,7 @@ pytestmark = pytest.mark.integration
 GOES_ON_SECONDS = 30.0
 """The Sentinels' second, their election, and what workers need to notice."""
 HANGING_IS_LEFT_SECONDS = 60.0
-"""A hung server answers nothing: kombu waits twice the health check's interval, 20 s, for its answer."""
+"""A hung server answers nothing, and each connection to it is waited for by itself: 12 to 21 s were seen."""
 
 
 @pytest.fixture
@@ -75,8 +75,7 @@ def test_a_primary_that_hung_and_wakes_up_as_a_replica_changes_nothing(
     took = _followed_to_the_end(rollout, run, lambda: redis.signal(lost, signal.SIGSTOP))
     before = run.view()
     redis.signal(lost, signal.SIGCONT)
-    role = redis.direct(lost)
-    rollout.site.wait_for(lambda: role.info("replication")["role"] == "slave", "the old primary's demotion")
+    rollout.site.wait_for(lambda: redis.is_replica(lost), "the old primary's demotion")
 
     assert outcomes(before) == [["ok"] * 2] * 2
     assert run.view() == before
