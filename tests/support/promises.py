@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from producer.progress import ProgressFold
+from tasks.conversing import GLANCE_SECONDS
 from tasks.gates import Begin, End, Tally, decide
 from tasks.outcomes import HostResult, Outcome, RunState, StepState
 from tasks.plan import Plan
@@ -23,7 +24,7 @@ from tasks.record.views import EventView
 from tasks.reporting import FLUSH_SECONDS
 from tests.support.ledgers import Line, lines_in, of_runs
 
-_FLUSH_MS = FLUSH_SECONDS * 1000 + 100
+_FLUSH_MS = (FLUSH_SECONDS + GLANCE_SECONDS) * 1000 + 100
 CLAIMS = ("host_started", "host_taken_over")
 
 
@@ -299,7 +300,7 @@ def _log(lines: Sequence[Line], kept: Sequence[Line], lost: Sequence[tuple[float
     """The record's log is what the host printed, less what a power loss took of what was written to it."""
     there = {line.text for line in kept}
     missing = [line for line in lines if line.text not in there]
-    # A worker writes what was printed half a second later at the most.
+    # What was printed is written when more comes, half a second later at least, or when nothing does.
     lost_with_power = [
         line for line in missing if any(begin - _FLUSH_MS <= line.at <= end for begin, end in lost)
     ]
