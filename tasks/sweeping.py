@@ -97,7 +97,7 @@ class Sweeper:
         targets = self.reader.targets(run_id, [*running, *sent])
         if standing.kind == "deployment":
             candidates = {name: targets[name] for name in sent}
-            behind = others_first(redis, run_id, candidates, self.reader.active())
+            behind = others_first(redis, run_id, candidates)
             sent = [name for name in sent if name not in behind]
         free = found_free(redis, run_id, standing.kind, running, targets)
         hosts = Hosts(sent=sent, expired=free.expired, given_back=free.deferred, waits=waits)

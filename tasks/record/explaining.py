@@ -44,7 +44,7 @@ def circumstances(
         state=state,
         hosts=hosts,
         workers=Presence(redis).live(),
-        behind=others_first(redis, run_id, {name: plan.hosts[name] for name in sent}, active)
+        behind=others_first(redis, run_id, {name: plan.hosts[name] for name in sent})
         if plan.kind == "deployment"
         else {},
         verification=verification if int(fields["batch"]) < 0 and verification in active else None,

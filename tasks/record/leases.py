@@ -1,12 +1,13 @@
 """Reads which hosts nobody drives any more, and which wait to be tried again."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from config.targets import HostTarget
 from tasks.record import keys
+from tasks.record.scripts import Scripts
 from tasks.record.store import as_text
 from tasks.unmoving import Deferral
 
@@ -71,28 +72,18 @@ def proxies_down(redis: "Redis", run_id: str) -> dict[str, tuple[float, str]]:
     return found
 
 
-def others_first(
-    redis: "Redis", run_id: str, targets: Mapping[str, HostTarget], active: Sequence[str]
-) -> dict[str, str]:
+def others_first(redis: "Redis", run_id: str, targets: Mapping[str, HostTarget]) -> dict[str, str]:
     """Host to the other run that comes first for its machine, for those that wait for one.
 
     Args:
         redis: the record.
         run_id: a deployment.
         targets: hosts of it.
-        active: ids of the runs that haven't ended.
     """
-    known = set(active) - {run_id}
-    with redis.pipeline(transaction=False) as pipeline:
-        for target in targets.values():
-            pipeline.zrange(keys.queue("deployment", target), 0, 0)
-        answers = pipeline.execute()
-    first = {
-        name: str(as_text(found[0])).split(" ")[0]
-        for name, found in zip(targets, answers, strict=True)
-        if found
-    }
-    return {name: run for name, run in first.items() if run in known}
+    queues = [keys.queue("deployment", target) for target in targets.values()]
+    answers = Scripts(redis).call("first", queues, []) if queues else []
+    first = {name: found.decode().split(" ")[0] for name, found in zip(targets, answers, strict=True)}
+    return {name: run for name, run in first.items() if run not in ("", run_id)}
 
 
 def seconds_since_sent(redis: "Redis", run_id: str) -> float:

@@ -13,6 +13,7 @@ from tasks.record import keys
 from tasks.record.answers import Links, LogPart
 from tasks.record.claims import Claim
 from tasks.record.reading import RecordReader
+from tasks.record.steering import Steering
 from tasks.record.store import RecordWriter
 from tasks.sweeping import Sweeper
 from tests.support.plans import deployment, target, verification
@@ -229,6 +230,21 @@ def test_the_host_of_a_lost_worker_is_sent_again_when_its_lease_is_over(
     sweeper.sweep()
     assert outbox.hosts_sent == []
     redis_client.hset(keys.lease("r1", "deployment", target("web-1")), "until", "0")
+    sweeper.sweep()
+
+    assert outbox.hosts_sent == ["web-1"]
+
+
+def test_a_paused_run_that_is_done_with_a_machine_holds_nobody_up(
+    sweeper: Sweeper, writer: RecordWriter, steering: Steering, redis_client: Redis, outbox: Posted
+) -> None:
+    writer.create("r1", deployment(("web-1",)), operator="ana", marker="m")
+    steering.pause("r1", operator="ana")
+    writer.refuse("r1", {"web-1": UNREACHABLE})
+    writer.create("r2", deployment(("web-1",)), operator="ben", marker="n")
+    writer.begin_batch("r2", seen=-1, batch=0, reason="first", hosts=["web-1"])
+    redis_client.hset(keys.run("r2"), "sent_at", 1)
+
     sweeper.sweep()
 
     assert outbox.hosts_sent == ["web-1"]
