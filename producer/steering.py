@@ -124,7 +124,9 @@ class Steering:
         """
         with self._servers.reading_record():
             standing = self._writer.standing(run_id)
-            targets = self._reader.targets(run_id, [host])
+            statuses = self._reader.statuses(run_id)
+            waiting = [name for name, status in statuses.items() if status == "waiting"]
+            targets = self._reader.targets(run_id, [host, *waiting])
             if standing is None:
                 raise UnknownRunError(run_id)
             if host not in targets:
@@ -138,6 +140,7 @@ class Steering:
                 decision=decision,
                 operator=self._operator,
                 result=_decided(decision, self._operator, self._reader.results(run_id).get(host)),
+                not_begun=[targets[name] for name in waiting],
             )
         if isinstance(answer, NotSteered):
             status = answer.state.removeprefix("done ") or "not begun"

@@ -1,5 +1,6 @@
 """Writes what people ask of runs that are there: to end, to pause, to go on."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from config.targets import HostTarget
@@ -50,6 +51,7 @@ class Steering:
         decision: Decision,
         operator: str,
         result: HostResult,
+        not_begun: Iterable[HostTarget] = (),
     ) -> Resolved | NotSteered:
         """Write what a person decided about a host whose end was not known.
 
@@ -60,12 +62,13 @@ class Steering:
             decision: how it ended, or that it is tried again.
             operator: who decided.
             result: how it ended then; not looked at for ``rerun``.
+            not_begun: the run's hosts that it begins once it goes on.
         """
         names = [keys.run(run_id), keys.hosts(run_id), keys.status(run_id), keys.results(run_id)]
-        names += [keys.events(run_id), keys.ACTIVE, keys.log(run_id, ""), keys.queue(kind, target)]
-        names.append(keys.deferred(run_id))
+        names += [keys.events(run_id), keys.ACTIVE, keys.log(run_id, ""), keys.deferred(run_id)]
         arguments = [run_id, target.name, decision, operator, result_json(result), keys.identity(target)]
-        answer = self._scripts.call("resolve", names, [*arguments, self._release_ttl_seconds])
+        queues = [text for each in (target, *not_begun) for text in (each.name, keys.queue(kind, each))]
+        answer = self._scripts.call("resolve", names, [*arguments, self._release_ttl_seconds, *queues])
         if answer[0] == b"refused":
             return NotSteered(state=answer[1].decode())
         return Resolved(unknown=int(answer[1]), goes_on=bool(answer[2]))

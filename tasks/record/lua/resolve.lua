@@ -1,6 +1,7 @@
 -- Writes what a person decided about a host whose end was not known; the run goes on once nothing is unknown any more.
--- KEYS: run, hosts, status, results, events, active, log keys' prefix, queue of the machine, deferred
--- ARGV: run id, host, decision (ok, failed, rerun), who, result (JSON), machine, seconds that a release is kept
+-- KEYS: run, hosts, status, results, events, active, log keys' prefix, deferred
+-- ARGV: run id, host, decision (ok, failed, rerun), who, result (JSON), machine, seconds that a release is kept,
+--   then for each host that may still be begun, this one too: name, queue of its machine
 -- Returns {'refused', status}, or {'resolved', hosts that are still unknown, 1 when the run goes on}.
 local status = redis.call('HGET', KEYS[3], ARGV[2])
 if status ~= 'done indeterminate' then
@@ -13,18 +14,21 @@ end
 if ARGV[3] == 'rerun' then
   redis.call('HSET', KEYS[3], ARGV[2], 'sent')
   redis.call('HDEL', KEYS[4], ARGV[2])
-  redis.call('HDEL', KEYS[9], ARGV[2])
+  redis.call('HDEL', KEYS[8], ARGV[2])
   redis.call('HINCRBY', KEYS[1], 'left', 1)
   redis.call('HSET', KEYS[1], 'rerun:' .. ARGV[2], '1', 'sent_at', '0')
-  if KEYS[8] ~= '' then
-    redis.call('ZADD', KEYS[8], redis.call('HGET', KEYS[1], 'order'), ARGV[1] .. ' ' .. ARGV[2])
-  end
 else
   redis.call('HSET', KEYS[3], ARGV[2], 'done ' .. ARGV[3])
   redis.call('HSET', KEYS[4], ARGV[2], ARGV[5])
 end
 if ARGV[3] == 'ok' then
   note_release(KEYS[1], ARGV[1], ARGV[6], ARGV[7])
+end
+-- While the run was over, whoever looked took it out of the queues of its machines.
+for index = 8, #ARGV, 2 do
+  if ARGV[index + 1] ~= '' and string.sub(redis.call('HGET', KEYS[3], ARGV[index]), 1, 5) ~= 'done ' then
+    redis.call('ZADD', ARGV[index + 1], redis.call('HGET', KEYS[1], 'order'), ARGV[1] .. ' ' .. ARGV[index])
+  end
 end
 local unknown = 0
 for _, each in ipairs(redis.call('HVALS', KEYS[3])) do

@@ -340,6 +340,28 @@ def test_a_host_is_tried_again_once_a_person_says_so(
     assert writer.standing("r1").failed == 0  # type: ignore[union-attr] # it is there
 
 
+def test_a_run_that_goes_on_comes_before_those_that_were_made_later(
+    writer: RecordWriter, steering: Steering
+) -> None:
+    _needs_a_person(writer, "web-1")
+    _begun(writer, ("web-9",), run_id="r2")
+    _finish(writer, _claim(writer, "web-9", run_id="r2"))
+    _begun(writer, ("web-9",), run_id="r3")
+
+    steering.resolve(
+        "r1",
+        target("web-1"),
+        kind="deployment",
+        decision="ok",
+        operator="ana",
+        result=OK,
+        not_begun=[target("web-9")],
+    )
+
+    refused = writer.claim("r3", "deployment", "web-9", worker="w", lease_seconds=30)
+    assert refused == NotClaimed(reason="busy", detail="r1 web-9")
+
+
 def test_releases_are_kept_by_machine_newest_first(writer: RecordWriter, reader: RecordReader) -> None:
     hosts = {"web-1": target("web-1"), "web-2": target("web-2")}
     for run_id, result in (("r1", OK), ("r2", FAILED), ("r3", OK)):
