@@ -19,7 +19,8 @@ VariableName = Annotated[
     Words(expected="a name of letters, digits and _ that starts with no digit and not with two _"),
 ]
 Status = Annotated[int, Field(ge=100, le=599, strict=True), Words(expected="an HTTP status from 100 to 599")]
-ACTION_KINDS = ("run", "fetch", "upload", "unpack", "link", "service", "check")
+ACTION_KINDS = ("run", "fetch", "upload", "unpack", "link", "service", "check", "iis")
+Shell = Literal["powershell", "cmd"]
 CHECK_KINDS = ("http", "tcp", "command")
 
 
@@ -136,12 +137,34 @@ class Check(Value):
         return self
 
 
+class Iis(Value):
+    """A site or an application pool of IIS on a Windows host; exactly one of the two.
+
+    Attributes:
+        state: ``recycled`` is for an application pool, ``restarted`` for a site.
+    """
+
+    site: Text | None = None
+    app_pool: Text | None = None
+    state: Literal["started", "stopped", "restarted", "recycled"]
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if (self.site is None) == (self.app_pool is None):
+            raise ValueError("expected exactly one of site and app_pool")
+        wrong = {"recycled": self.site, "restarted": self.app_pool}.get(self.state)
+        if wrong is not None:
+            raise ValueError("expected recycled at an app_pool, restarted at a site")
+        return self
+
+
 class Action(Value):
     """One thing that is done on every host; exactly one kind is set.
 
     Attributes:
         name: what people read; made from the kind when absent.
         directory: where it runs (``in`` in the file).
+        shell: what carries out its commands on Windows, PowerShell unless told otherwise; on Linux it is sh.
         timeout: seconds until its process group is ended.
         when: a shell test; the step is skipped where it fails.
         become: another user than the cluster's; False means the login's own user.
@@ -156,6 +179,8 @@ class Action(Value):
     link: Link | None = None
     service: Service | None = None
     check: Check | None = None
+    iis: Iis | None = None
+    shell: Shell | None = None
     name: Text | None = None
     directory: Text | None = Field(default=None, alias="in")
     env: dict[VariableName, str] = Field(default_factory=dict)

@@ -16,6 +16,7 @@ TEMPLATE_FIELDS: Mapping[str, tuple[str, ...]] = {
     "link": ("from", "to"),
     "service": ("name",),
     "check": ("http", "tcp"),
+    "iis": ("site", "app_pool"),
 }
 COMMAND_FIELDS: tuple[Path, ...] = (("run",), ("when",), ("service", "command"), ("check", "command"))
 PLACEHOLDER_CHECKSUM = "..."

@@ -3,26 +3,39 @@
 from collections.abc import Iterator
 from typing import Any
 
+from config.forward_checks import check_forwards
 from config.plain import mapping, text
 from config.problems import Finding, Path, did_you_mean, listed
+from config.winrm_checks import check_linux_login, check_windows_cluster
 
 _MOST_SHOWN = 3
 
 
-def check_fleet(data: Any) -> Iterator[Finding]:
-    """Everything that is wrong between the parts of a fleet, whatever the parts themselves look like."""
+def check_fleet(data: Any, *, forwards_pending: bool = False) -> Iterator[Finding]:
+    """Everything that is wrong between the parts of a fleet, whatever the parts themselves look like.
+
+    Args:
+        data: the fleet as it was read.
+        forwards_pending: whether hosts behind Windows proxies may still be without a forward_port.
+    """
     yield from _references(data)
     yield from _names(data)
     yield from _proxies(data)
     for name in mapping(data, "clusters"):
         yield from _cluster(data, name)
-    yield from _forwarded_ports(data)
+    yield from check_forwards(data, list(_all_hosts(data)), pending=forwards_pending)
 
 
 def _hosts(data: Any, cluster: str) -> dict[str, Any]:
     """The hosts of a cluster; a host in its short form is one with nothing but an address."""
     hosts = mapping(data, "clusters", cluster, "hosts")
-    return {name: host if isinstance(host, dict) else {} for name, host in hosts.items()}
+    return {name: _long_form(host) for name, host in hosts.items()}
+
+
+def _long_form(host: Any) -> dict[str, Any]:
+    if isinstance(host, str):
+        return {"address": host}
+    return host if isinstance(host, dict) else {}
 
 
 def _all_hosts(data: Any) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -81,6 +94,8 @@ def _proxies(data: Any) -> Iterator[Finding]:
         if text(proxy, "os") == "linux" and proxy.get("credential") is None:
             message = "expected a credential to log in to the Linux proxy, found none"
             yield Finding(path=(*path, "credential"), message=message, at_key=True)
+        if text(proxy, "os") == "linux":
+            yield from check_linux_login(data, path, proxy)
         before = text(proxy, "proxy")
         if before is not None and text(mapping(proxies, before), "os") == "windows":
             message = f'expected a Linux proxy in front of a proxy, found the Windows proxy "{before}"'
@@ -111,15 +126,14 @@ def _cluster(data: Any, name: str) -> Iterator[Finding]:
         without = [host for host, values in hosts.items() if values.get("credential") is None]
         if without:
             yield _no_credential(path, without)
-    if os == "windows" and cluster.get("become"):
-        message = "expected no become in a Windows cluster, where there is no sudo"
-        yield Finding(path=(*path, "become"), message=message, at_key=True)
     if os == "linux":
-        yield from _winrm_on_linux(path, cluster)
+        yield from _linux(data, path, cluster)
+    if os == "windows":
+        yield from check_windows_cluster(data, name, hosts)
     for host, values in hosts.items():
         host_path = (*path, "hosts", host)
         if os == "linux":
-            yield from _winrm_on_linux(host_path, values)
+            yield from _linux(data, host_path, values)
         own = text(values, "os")
         if own is not None and os is not None and own != os:
             message = f'expected {os}, the os of cluster "{name}", found "{own}"'
@@ -132,31 +146,8 @@ def _no_credential(path: Path, hosts: list[str]) -> Finding:
     return Finding(path=(*path, "credential"), message=message + ", found none", at_key=True)
 
 
-def _winrm_on_linux(path: Path, values: dict[str, Any]) -> Iterator[Finding]:
+def _linux(data: Any, path: Path, values: dict[str, Any]) -> Iterator[Finding]:
+    yield from check_linux_login(data, path, values)
     if values.get("winrm") is not None:
         message = "expected winrm at Windows hosts only, found it at a Linux one"
         yield Finding(path=(*path, "winrm"), message=message, at_key=True)
-
-
-def _forwarded_ports(data: Any) -> Iterator[Finding]:
-    """A Windows proxy gives a port of its own to each host behind it."""
-    proxies = mapping(data, "proxies")
-    taken: dict[tuple[str, int], str] = {}
-    for cluster, name, host in _all_hosts(data):
-        path: Path = ("clusters", cluster, "hosts", name, "forward_port")
-        proxy = text(host if "proxy" in host else mapping(data, "clusters", cluster), "proxy")
-        port = host.get("forward_port")
-        if proxy is not None and proxy not in proxies:
-            continue
-        forwarded = proxy is not None and text(mapping(proxies, proxy), "os") == "windows"
-        if proxy is not None and forwarded and port is None:
-            message = f'expected the port of the Windows proxy "{proxy}" that is forwarded to this host'
-            yield Finding(path=path, message=message + ", found none", at_key=True)
-        elif not forwarded and port is not None:
-            message = "expected forward_port at hosts behind a Windows proxy only, found it elsewhere"
-            yield Finding(path=path, message=message, at_key=True)
-        elif proxy is not None and isinstance(port, int):
-            first = taken.setdefault((proxy, port), name)
-            if first != name:
-                message = f'expected a port of its own, found {port}, which "{proxy}" forwards to "{first}"'
-                yield Finding(path=path, message=message)

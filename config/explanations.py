@@ -19,9 +19,10 @@ _REACHING: dict[Cause, Explanation] = {
     ),
     Cause.TCP_REFUSED: _words(
         "The host refused the TCP connection.",
-        "Nothing listens on that port: the SSH server is stopped, or listens on another port or address; "
+        "Nothing listens on that port: the SSH server or WinRM stopped, or listens on another port; "
         "or a firewall rejects it.",
-        "Check `systemctl status ssh` and `ss -ltn` on the host, and `port:` in the fleet.",
+        "Check `systemctl status ssh` and `ss -ltn` on the host (Windows: `Get-Service WinRM`, "
+        "`Get-ChildItem WSMan:\\localhost\\Listener`), and `port:` in the fleet.",
     ),
     Cause.TCP_TIMEOUT: _words(
         "The host did not answer the TCP connection in time.",
@@ -49,16 +50,19 @@ _REACHING: dict[Cause, Explanation] = {
         "put the new key in `host_key:` in the fleet.",
     ),
     Cause.PROTOCOL: _words(
-        "Something answered, but it did not speak SSH to the end.",
+        "Something answered, but it did not speak SSH (Windows: WinRM) to the end.",
         "Another service has the port; sshd is overloaded (MaxStartups) or shuts the worker out (fail2ban, "
         "hosts.deny); it hangs; or it shares no algorithm with us.",
-        "Run `ssh -v -p PORT ADDRESS` from the worker, and read sshd's log on the host.",
+        "Run `ssh -v -p PORT ADDRESS` from the worker, and read sshd's log on the host. Windows: see that "
+        "`port:` and `scheme:` fit the listener; a full quota says so (MaxShellsPerUser).",
     ),
     Cause.AUTH: _words(
         "The host refused the login.",
         "The public key is not in the user's authorized_keys, the user or password is wrong, the account is "
         "locked, or files in ~/.ssh are writable for others.",
-        "Try `ssh -i KEY USER@ADDRESS` from the worker; read sshd's log on the host, which names the reason.",
+        "Try `ssh -i KEY USER@ADDRESS` from the worker; read sshd's log on the host, which names the reason. "
+        "Windows: try `winrs -r:https://HOST:5986 -u:USER cmd` from another Windows; a local administrator "
+        "needs LocalAccountTokenFilterPolicy; TrustedHosts has no part in it.",
     ),
     Cause.CREDENTIAL: _words(
         "The worker could not use the credential; nothing was sent to the host.",
@@ -70,8 +74,9 @@ _REACHING: dict[Cause, Explanation] = {
     Cause.TLS: _words(
         "The encrypted connection to the host's WinRM could not be made.",
         "Its certificate is for another name, has expired, or is signed by an authority the worker "
-        "doesn't know.",
-        "Check the listener's certificate, and the `winrm:` settings in the fleet.",
+        "doesn't know; behind a Windows proxy, the port may lead to another host.",
+        "Check the listener's certificate and `ca_file`, `certificate_name` or `fingerprint` under `winrm:`; "
+        "behind a Windows proxy, `longshore fleet forwards --check last`.",
     ),
 }
 _PROXIES: dict[Cause, Explanation] = {
@@ -82,8 +87,10 @@ _PROXIES: dict[Cause, Explanation] = {
     ),
     Cause.PROXY_TCP_REFUSED: _words(
         "The proxy refused the TCP connection; no host behind it can be reached.",
-        "Its SSH server is stopped or listens on another port, or a firewall rejects the worker.",
-        "Check sshd on the proxy, and the proxy's `port:` in the fleet.",
+        "Its SSH server is stopped or listens on another port, a Windows proxy has no such forward, or a "
+        "firewall rejects the worker.",
+        "Check sshd on the proxy, and the proxy's `port:` in the fleet; on a Windows proxy the forwards and "
+        "the IP Helper service: `longshore fleet forwards`.",
     ),
     Cause.PROXY_TCP_TIMEOUT: _words(
         "The proxy did not answer the TCP connection in time; no host behind it can be reached.",
@@ -117,11 +124,11 @@ _PROXIES: dict[Cause, Explanation] = {
         "fleet.",
     ),
     Cause.PROXY_FORWARD_REFUSED: _words(
-        "The proxy took the login, but refuses to forward to the host.",
-        "AllowTcpForwarding is off, or PermitOpen does not list the host and port, or the key's options "
-        "forbid it.",
-        "Set `AllowTcpForwarding yes` (or `local`) and `PermitOpen HOST:PORT` for that user in the proxy's "
-        "sshd_config.",
+        "The proxy is reached, but makes no connection to the host.",
+        "Linux: AllowTcpForwarding is off, PermitOpen does not list the host and port, or the key's options "
+        "forbid it. Windows: the host behind the forward is down, or its firewall shuts the proxy out.",
+        "Linux: set `AllowTcpForwarding yes` (or `local`) and `PermitOpen HOST:PORT` for that user in the "
+        "proxy's sshd_config. Windows: `Test-NetConnection HOST -Port 5986` on the proxy.",
     ),
     Cause.PROXY_FORWARD_TIMEOUT: _words(
         "The proxy gave no channel to the host in time.",
@@ -139,13 +146,14 @@ _ON_THE_HOST: dict[Cause, Explanation] = {
         "The login worked, but the host did not carry out a command.",
         "The account's shell is nologin or a menu, sshd forces another command, MaxSessions is reached, or a "
         "start-up file of the shell ends or hangs it.",
-        "Run `ssh USER@ADDRESS true` and look at what it prints; give the user /bin/sh.",
+        "Run `ssh USER@ADDRESS true` and look at what it prints; give the user /bin/sh. Windows: put it "
+        "into Remote Management Users, and look at MaxProcessesPerShell.",
     ),
     Cause.PRIVILEGE: _words(
-        "The login may not become the other user.",
-        "The host has no sudo, or sudo asks for a password or has no rule for this user.",
+        "The login may not become the other user, or on Windows start the run through WMI.",
+        "The host has no sudo, or sudo asks for a password or has no rule for this user; WMI is locked.",
         "Add a rule such as `deploy ALL=(root) NOPASSWD: ALL` with visudo, or take `become:` out of the "
-        "fleet.",
+        "fleet. Windows: allow the login to use WMI, or say `detached: false` under `winrm:`.",
     ),
     Cause.WORKDIR: _words(
         "The work directory on the host can't be written.",

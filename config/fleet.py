@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from config.values import Address, Name, Port, Text, Value, Words
 
 OperatingSystem = Literal["linux", "windows"]
+_LAST_PORT = 65535
 
 
 def _several(value: Any) -> Any:
@@ -74,12 +75,15 @@ class Credential(Value):
         key_file: private key on the worker's machine; ``~`` is the worker's home.
         passphrase: reference to the key's passphrase.
         password: reference to a password.
+        certificate_file: the user's certificate for WinRM, PEM on the worker's machine; ``key_file`` is
+            its key.
     """
 
     user: Text
     key_file: Text | None = None
     passphrase: SecretReference | None = None
     password: SecretReference | None = None
+    certificate_file: Text | None = None
 
     @model_validator(mode="after")
     def _some_way_in(self) -> Self:
@@ -107,6 +111,21 @@ class Pool(Value):
     addresses: Addresses = ()
 
 
+def _port_range(value: str) -> str:
+    first, _, last = value.partition("-")
+    if not 1 <= int(first) <= int(last) <= _LAST_PORT:
+        raise ValueError("expected two ports, the lower first, such as 15000-15999")
+    return value
+
+
+PortRange = Annotated[
+    str,
+    Field(pattern=r"^[0-9]{1,5}-[0-9]{1,5}$"),
+    AfterValidator(_port_range),
+    Words(expected="two ports, the lower first, such as 15000-15999"),
+]
+
+
 class Proxy(Value):
     """A host with a public address that gives access to hosts without one.
 
@@ -116,6 +135,7 @@ class Proxy(Value):
         max_channels: hosts reached at once over one connection to this proxy.
         addresses: where its connections to hosts come from, when that is not ``address``; used for
             firewall rules alone.
+        ports: of a Windows proxy, those that it forwards to hosts, first and last.
     """
 
     os: OperatingSystem
@@ -126,6 +146,7 @@ class Proxy(Value):
     host_key: HostKeys = ()
     max_channels: Annotated[int, Field(ge=1, strict=True), Words(expected="a whole number from 1 up")] = 64
     addresses: Addresses = ()
+    ports: PortRange | None = None
 
 
 class Become(Value):
@@ -141,16 +162,37 @@ class Become(Value):
         return {"user": value} if isinstance(value, str) else value
 
 
+Fingerprint = Annotated[
+    str,
+    BeforeValidator(lambda value: value.replace(":", "").lower() if isinstance(value, str) else value),
+    Field(pattern=r"^[0-9a-f]{64}$"),
+    Words(expected="a certificate's SHA-256 fingerprint, 64 hexadecimal digits"),
+]
+
+
 class WinRM(Value):
     """How WinRM is spoken with a Windows host.
 
     Attributes:
         scheme: https goes to port 5986 by default, http to 5985.
         transport: how the login is proved.
+        ca_file: certificates on the worker's machine that the host's is checked against; the system's
+            when absent.
+        certificate_name: the name that the certificate must be for, when it isn't the host's address.
+        fingerprint: SHA-256 of the certificate; it is accepted for this alone, and no other is.
+        ignore_certificate: take any certificate; at a host only, and every run warns of it.
+        insecure: speak http without message encryption; at a host only, and every run warns of it.
+        detached: the host script outlives the WinRM shell, started through WMI; false where WMI is locked.
     """
 
     scheme: Literal["https", "http"] = "https"
-    transport: Literal["ntlm", "basic", "kerberos", "credssp"] = "ntlm"
+    transport: Literal["ntlm", "kerberos", "certificate", "basic", "credssp"] = "ntlm"
+    ca_file: Text | None = None
+    certificate_name: Address | None = None
+    fingerprint: Fingerprint | None = None
+    ignore_certificate: bool = False
+    insecure: bool = False
+    detached: bool = True
 
 
 class Host(Value):

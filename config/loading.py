@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from os import PathLike
 from typing import Any, TypeVar
 
@@ -22,13 +23,18 @@ _Model = TypeVar("_Model", bound=Value)
 _Check = Callable[[Any], Iterator[Finding]]
 
 
-def load_fleet(path: str | PathLike[str]) -> Fleet:
+def load_fleet(path: str | PathLike[str], *, forwards_pending: bool = False) -> Fleet:
     """Read a fleet file.
+
+    Args:
+        path: of the file.
+        forwards_pending: whether hosts behind Windows proxies may still be without a forward_port.
 
     Raises:
         InvalidFileError: it can't be read, or something in it is wrong; names everything that is.
     """
-    return _load(path, Fleet, check_fleet, "pools, credentials, proxies and clusters")
+    check = partial(check_fleet, forwards_pending=forwards_pending)
+    return _load(path, Fleet, check, "pools, credentials, proxies and clusters")
 
 
 def load_application(path: str | PathLike[str]) -> Application:

@@ -68,6 +68,16 @@ class Document:
         node, _ = self._nearest(path)
         return node.value if isinstance(node, ScalarNode) else None
 
+    def node(self, path: Path) -> Node | None:
+        """What stands in the file at a path; None when nothing does."""
+        node = self._root
+        for part in path:
+            step = self._step(node, part)
+            if step is None:
+                return None
+            node = step[1]
+        return node
+
     def _nearest(self, path: Path) -> tuple[Node | None, Node | None]:
         node, key = self._root, None
         for part in path:

@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import TypeVar
 
 from config.errors import BadInputError
-from config.fleet import Cluster, Credential, Fleet, Host, OperatingSystem, Proxy, WinRM
+from config.fleet import Cluster, Credential, Fleet, Host, Proxy, WinRM
 from config.problems import did_you_mean
 from config.targets import HostTarget, PortForward, ProxyHop, RouteKind
 
@@ -44,6 +44,7 @@ class Router:
         cluster = self._fleet.clusters[cluster_name]
         host = cluster.hosts[name]
         os = host.os or cluster.os
+        winrm = _winrm(host, cluster) if os == "windows" else None
         hops, forward = self._way_to(name, host, cluster)
         # The fleet was validated when it was loaded; again for 10,000 hosts would take most of a second.
         return HostTarget.model_construct(
@@ -52,13 +53,14 @@ class Router:
             os=os,
             pool=cluster.pool,
             address=host.address,
-            port=host.port or cluster.port or _default_port(os, host.winrm or cluster.winrm),
+            port=host.port or cluster.port or _default_port(winrm),
             credential=self._credential(host.credential or cluster.credential, f'host "{name}"'),
             route=_kind(hops, forward),
             hops=hops,
             forward=forward,
             host_key=host.host_key,
             become=cluster.become,
+            winrm=winrm,
             work_directory=host.work_directory or cluster.work_directory,
             tags=host.tags,
         )
@@ -114,8 +116,22 @@ def _declared(declared: Mapping[str, _Declared], name: str, kind: str, whose: st
     return declared[name]
 
 
-def _default_port(os: OperatingSystem, winrm: WinRM | None) -> int:
-    return _SSH_PORT if os == "linux" else _WINRM_PORTS[(winrm or WinRM()).scheme]
+def _winrm(host: Host, cluster: Cluster) -> WinRM:
+    """What the host says, and the cluster where the host says nothing."""
+    declared = cluster.winrm or WinRM()
+    if host.winrm is None:
+        return declared
+    said = {name: getattr(host.winrm, name) for name in host.winrm.model_fields_set}
+    return declared.model_copy(update=said)
+
+
+def default_port(host: Host, cluster: Cluster) -> int:
+    """The port of a host where neither it nor its cluster names one."""
+    return _default_port(_winrm(host, cluster) if (host.os or cluster.os) == "windows" else None)
+
+
+def _default_port(winrm: WinRM | None) -> int:
+    return _SSH_PORT if winrm is None else _WINRM_PORTS[winrm.scheme]
 
 
 def _kind(hops: tuple[ProxyHop, ...], forward: PortForward | None) -> RouteKind:

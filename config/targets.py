@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from config.fleet import Become, Credential, OperatingSystem
+from config.fleet import Become, Credential, OperatingSystem, WinRM
 from config.values import Name, Port, Value
 
 RouteKind = Literal["direct", "jump", "forward"]
@@ -49,6 +49,7 @@ class HostTarget(Value):
         hops: the SSH proxies in the order in which they are passed, nearest to the worker first.
         forward: for the route ``forward``, where to connect instead, behind any hops.
         host_key: accepted public keys; empty means pinned by the first verification.
+        winrm: how WinRM is spoken with it; None for a Linux host.
         work_directory: where run directories go; relative to the login's home.
     """
 
@@ -64,6 +65,7 @@ class HostTarget(Value):
     forward: PortForward | None = None
     host_key: tuple[str, ...] = ()
     become: Become | None = None
+    winrm: WinRM | None = None
     work_directory: str = ".longshore"
     tags: dict[str, str] = Field(default_factory=dict)
 

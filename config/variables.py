@@ -1,6 +1,7 @@
 """Which parameters can be environment variables of the commands on a host."""
 
 import re
+from collections.abc import Iterable
 
 LARGEST_VALUE = 96 * 1024
 """Bytes; Linux gives one variable 128 KiB."""
@@ -12,6 +13,25 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _RESERVED = re.compile(
     r"(PATH|IFS|HOME|PWD|OLDPWD|ENV|PPID|E?UID|OPTIND|PS4|LINENO|RANDOM|BASH_ENV|BASHOPTS|SHELLOPTS"
     r"|BASH_VERSINFO|POSIXLY_CORRECT|LD_PRELOAD|LD_LIBRARY_PATH|LONGSHORE_.*|__.*)"
+)
+# What programs on Windows need as it is; there, names differ in more than case.
+_RESERVED_ON_WINDOWS = frozenset(
+    (
+        *(
+            "PATH",
+            "PATHEXT",
+            "COMSPEC",
+            "SYSTEMROOT",
+            "SYSTEMDRIVE",
+            "WINDIR",
+            "TEMP",
+            "TMP",
+            "OS",
+            "PSMODULEPATH",
+        ),
+        *("USERPROFILE", "USERNAME", "USERDOMAIN", "HOMEDRIVE", "HOMEPATH", "APPDATA", "LOCALAPPDATA"),
+        *("PROGRAMDATA", "PROGRAMFILES", "COMMONPROGRAMFILES", "COMPUTERNAME", "PROMPT", "ERRORLEVEL", "CD"),
+    )
 )
 
 
@@ -29,3 +49,16 @@ def unusable_value(value: str) -> str | None:
     if len(value.encode("utf-8", "surrogateescape")) > LARGEST_VALUE:
         return f"its value is over {LARGEST_VALUE} bytes; use an upload for content"
     return None
+
+
+def unusable_on_windows(name: str, names: Iterable[str]) -> str | None:
+    """What is wrong with a parameter's name on Windows, where case makes no difference; None when nothing is.
+
+    Args:
+        name: of the parameter.
+        names: of all parameters.
+    """
+    if name.upper() in _RESERVED_ON_WINDOWS:
+        return "this name has a meaning on Windows; choose another one"
+    twins = sorted(other for other in names if other.upper() == name.upper() and other != name)
+    return f"on Windows this is the same name as {twins[0]!r}; choose another one" if twins else None

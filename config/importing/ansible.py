@@ -18,6 +18,7 @@ from config.importing.inventory import (
     read_ini,
 )
 from config.importing.ssh_options import Jump, parse_arguments, port_number, split_arguments
+from config.importing.winrm_options import WINRM_VARIABLES, winrm_settings
 from config.importing.yaml_inventory import read_yaml_inventory
 from config.reading import read_document, read_text
 
@@ -33,7 +34,7 @@ _BECOME_PASSWORD = ("ansible_become_password", "ansible_become_pass")
 _CONNECTION = ("ansible_connection",)
 _CARRIED = {
     *_ADDRESS, *_PORT, *_USER, *_KEY, *_ARGUMENTS, *_PASSWORD, *_BECOME, *_BECOME_USER, *_BECOME_PASSWORD,
-    *_CONNECTION,
+    *_CONNECTION, *WINRM_VARIABLES,
 }  # fmt: skip
 _SYSTEMS: dict[str, OperatingSystem] = {
     "ssh": "linux", "smart": "linux", "paramiko": "linux", "paramiko_ssh": "linux",
@@ -121,6 +122,9 @@ def _host(inventory: Inventory, builder: Builder, depths: dict[str, int], name: 
         password=any(key in variables for key in _PASSWORD) or system == "windows",
         jumps=jumps,
         become=_become(variables),
+        winrm=winrm_settings(variables, port, lambda text: builder.note(line, f'host "{name}": {text}'))
+        if system == "windows"
+        else {},
     )
 
 

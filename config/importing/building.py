@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterable
 from itertools import chain, count
 from typing import Any
 
+from pydantic import Field
+
 from config.fleet import OperatingSystem
 from config.importing.imported import Imported, NoHostsError, Note
 from config.importing.ssh_options import Jump
@@ -27,6 +29,7 @@ class FoundHost(Value):
         password: whether its login has a password, which is not carried over itself.
         jumps: hosts on the way to it, nearest to the client first.
         become: the user as whom commands run; None when that is the login's.
+        winrm: as a fleet has it; empty for its defaults.
     """
 
     name: str
@@ -40,6 +43,7 @@ class FoundHost(Value):
     password: bool = False
     jumps: tuple[Jump, ...] = ()
     become: str | None = None
+    winrm: dict[str, Any] = Field(default_factory=dict)
 
 
 class Builder:
@@ -122,6 +126,10 @@ class Builder:
             shared = {value.get(key) for value in values.values()}
             if len(shared) == 1 and None not in shared:
                 cluster[key] = shared.pop()
+        winrm = [value.get("winrm") for value in values.values()]
+        # A host that takes any certificate says so by itself.
+        if winrm[0] and "ignore_certificate" not in winrm[0] and all(each == winrm[0] for each in winrm):
+            cluster["winrm"] = winrm[0]
         if (become := self._become(cluster["os"], [host for _, host in members])) is not None:
             cluster["become"] = become
         cluster["hosts"] = {name: _without_defaults(value, cluster) for name, value in values.items()}
@@ -148,6 +156,8 @@ class Builder:
         values["credential"] = self._credential(host.user, host.key_file, host.line, password=host.password)
         if host.port is not None:
             values["port"] = host.port
+        if host.winrm:
+            values["winrm"] = dict(host.winrm)
         proxy = None
         for jump in host.jumps:
             proxy = self._proxy(jump, proxy, host.line)

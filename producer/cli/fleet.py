@@ -1,4 +1,4 @@
-"""``longshore fleet import`` and ``longshore fleet ports``."""
+"""``longshore fleet import`` and ``longshore fleet ports``; ``forwards`` has a module of its own."""
 
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +14,7 @@ from config.loading import load_fleet
 from config.reachability import PACKAGES_NOTE, REDIS_NOTE, SENTINELS_NOTE, reachability
 from config.redis_urls import redis_address
 from config.settings import load_settings
+from producer.cli.forwards import forwards_
 from producer.cli.options import DEFAULT_FLEET, fleet_option, json_option, required_fleet_file
 from producer.cli.output import note, print_json, show
 from producer.login import login_name
@@ -31,6 +32,9 @@ _IMPORTERS: dict[str, _Importer] = {"ansible": import_ansible, "openssh": import
 @click.group(short_help="Make a fleet file, and learn what it needs.")
 def fleet() -> None:
     """Make a fleet file, and learn what it needs."""
+
+
+fleet.add_command(forwards_)
 
 
 @fleet.command("import", short_help="Make a fleet file from what is there already.")

@@ -2,9 +2,10 @@
 
 import click
 
+from config.winrm_warnings import target_warnings
 from producer.cli.following import follow_to_end
 from producer.cli.options import json_option
-from producer.cli.output import print_json, show
+from producer.cli.output import note, print_json, show
 from producer.client import Client
 from producer.rendering.runs import run_report, runs_table
 
@@ -30,11 +31,14 @@ def runs(limit: int, *, as_json: bool) -> None:
 def show_(run: str, *, as_json: bool) -> None:
     """Show a run: its batches, hosts, steps and failures, and why it waits when it does."""
     with Client() as client:
-        view = client.run(run).view()
+        handle = client.run(run)
+        view, targets = handle.view(), handle.plan().hosts.values()
     if as_json:
         print_json(view)
     else:
         show(run_report(view))
+    for warning in target_warnings(targets):
+        note(warning)
 
 
 @click.command(short_help="Follow a run to its end.")

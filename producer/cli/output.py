@@ -2,11 +2,15 @@
 
 import json
 import sys
+from collections.abc import Collection
 from typing import Any
 
 import click
 from pydantic import BaseModel
 from rich.console import Console, RenderableType
+
+from config.fleet import Fleet
+from config.winrm_warnings import winrm_warnings
 
 UNBOUNDED_WIDTH = 4096
 
@@ -46,3 +50,9 @@ def print_json(document: Any) -> None:
 def note(text: str) -> None:
     """Say something beside the output proper, on standard error."""
     click.echo(text, err=True)
+
+
+def warn(fleet: Fleet, targets: Collection[str]) -> None:
+    """Say on standard error which of the targets go without certificate check or encryption."""
+    for warning in winrm_warnings(fleet, targets):
+        note(warning)

@@ -12,7 +12,7 @@ from producer.cli.options import (
     set_option,
     to_option,
 )
-from producer.cli.output import print_json, show
+from producer.cli.output import print_json, show, warn
 from producer.rendering.places import plan_report
 from tasks.planning import plan_deployment
 
@@ -35,6 +35,7 @@ def plan(
     loaded = load_fleet(required_fleet_file(fleet, load_settings().fleet))
     with placed(application):
         made = plan_deployment(loaded, load_application(application), targets, parameters_from(assignments))
+    warn(loaded, targets)
     if as_json:
         print_json(made)
     else:

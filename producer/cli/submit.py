@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
+from config.loading import load_fleet
 from producer.cli.following import follow_to_end
 from producer.cli.options import (
     detach_option,
@@ -18,7 +19,7 @@ from producer.cli.options import (
     set_option,
     to_option,
 )
-from producer.cli.output import note, print_json
+from producer.cli.output import note, print_json, warn
 from producer.client import Client
 from producer.run import Run
 
@@ -39,8 +40,9 @@ def verify(targets: tuple[str, ...], fleet: str | None, *, detach: bool, as_json
     it. Host keys that are seen for the first time are pinned.
     """
     with Client() as client:
-        file = required_fleet_file(fleet, client.settings.fleet)
-        return submit(lambda: client.verify(file, targets), detach=detach, as_json=as_json)
+        loaded = load_fleet(required_fleet_file(fleet, client.settings.fleet))
+        warn(loaded, targets)
+        return submit(lambda: client.verify(loaded, targets), detach=detach, as_json=as_json)
 
 
 @click.command(short_help="Deploy an application to a cluster, batch by batch.")
@@ -74,9 +76,10 @@ def deploy(
     """
     parameters = parameters_from(assignments)
     with Client() as client:
-        file = required_fleet_file(fleet, client.settings.fleet)
+        loaded = load_fleet(required_fleet_file(fleet, client.settings.fleet))
+        warn(loaded, targets)
         return submit(
-            lambda: client.deploy(file, application, targets, parameters, if_busy=cast("IfBusy", if_busy)),
+            lambda: client.deploy(loaded, application, targets, parameters, if_busy=cast("IfBusy", if_busy)),
             detach=detach,
             as_json=as_json,
         )

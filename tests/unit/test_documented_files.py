@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
+import tree_sitter
+import tree_sitter_powershell
 from pydantic import BaseModel
 
 from config.application import (
@@ -19,6 +21,7 @@ from config.application import (
     Upload,
 )
 from config.fleet import Cluster, Credential, Fleet, Host, Pool, Proxy, SecretReference, WinRM
+from config.forwards import commands, forwards
 from config.importing.ansible import import_ansible
 from config.importing.imported import render_fleet
 from config.loading import load_application, load_fleet
@@ -27,6 +30,8 @@ from tests.support.files import DESIGN_APPLICATION, DESIGN_FLEET, written
 DOCS = Path(__file__).parents[2] / "docs"
 FLEET_PAGE = DOCS / "reference" / "fleet.md"
 APPLICATION_PAGE = DOCS / "reference" / "application.md"
+WINDOWS_HOST_PAGE = DOCS / "how-to" / "prepare-a-windows-host.md"
+WINDOWS_PROXY_PAGE = DOCS / "how-to" / "prepare-a-windows-proxy.md"
 IMPORT_PAGE = DOCS / "how-to" / "import-an-inventory.md"
 
 
@@ -36,8 +41,11 @@ def blocks(page: Path, language: str) -> list[str]:
     )
 
 
-@pytest.mark.parametrize("text", blocks(FLEET_PAGE, "yaml"))
-def test_every_fleet_of_the_reference_loads(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [text for page in (FLEET_PAGE, WINDOWS_HOST_PAGE, WINDOWS_PROXY_PAGE) for text in blocks(page, "yaml")],
+)
+def test_every_fleet_that_is_shown_loads(tmp_path: Path, text: str) -> None:
     assert load_fleet(written(tmp_path, "fleet.yaml", text)).clusters
 
 
@@ -85,3 +93,22 @@ def test_the_import_of_the_how_to_gives_what_it_shows(
     text = render_fleet(import_ansible("hosts.ini", default_user="me"))
     assert text == blocks(IMPORT_PAGE, "yaml")[0]
     assert load_fleet(written(tmp_path, "fleet.yaml", text)).clusters
+
+
+def test_a_windows_proxy_is_set_up_with_the_commands_that_are_printed_for_it(tmp_path: Path) -> None:
+    (text,) = blocks(WINDOWS_PROXY_PAGE, "yaml")
+    fleet = load_fleet(written(tmp_path, "fleet.yaml", text))
+    (printed,) = commands(fleet, forwards(fleet))
+    setup, check, remove = (block.splitlines() for block in blocks(WINDOWS_PROXY_PAGE, "powershell"))
+    assert setup == list(printed.setup)
+    assert set(check) < set(printed.check)
+    assert remove == list(printed.remove)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [text for page in (WINDOWS_HOST_PAGE, WINDOWS_PROXY_PAGE) for text in blocks(page, "powershell")],
+)
+def test_the_powershell_that_is_shown_is_powershell(text: str) -> None:
+    parser = tree_sitter.Parser(tree_sitter.Language(tree_sitter_powershell.language()))
+    assert not parser.parse(text.encode()).root_node.has_error

@@ -63,10 +63,13 @@ def test_the_example_producer_is_short() -> None:
     assert len((EXAMPLES / "submit.py").read_text().splitlines()) < LONGEST_PRODUCER
 
 
-@pytest.mark.parametrize("cluster", ["web", "database", "plant"])
-def test_the_example_fleet_can_be_deployed_to(site: Site, cluster: str) -> None:
+@pytest.mark.parametrize(
+    ("cluster", "application"),
+    [("web", "shop"), ("database", "shop"), ("plant", "shop"), ("intranet", "intranet")],
+)
+def test_the_example_fleet_can_be_deployed_to(site: Site, cluster: str, application: str) -> None:
     words = ["--to", cluster, "--fleet", str(EXAMPLES / "fleet.yaml"), "--set", "version=1.4"]
     words += ["--set", f"checksum={'a' * 64}"]
-    done = site.longshore("plan", str(EXAMPLES / "shop.yaml"), *words)
+    done = site.longshore("plan", str(EXAMPLES / f"{application}.yaml"), *words)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("shop 1.4 to")
+    assert done.stdout.startswith(f"{application} 1.4 to")

@@ -10,6 +10,7 @@ from config.importing.ansible import import_ansible
 from config.importing.imported import Imported, NoHostsError, render_fleet
 from config.importing.inventory import expand
 from config.loading import load_fleet
+from config.routing import Router
 from tests.support.files import written
 
 
@@ -332,6 +333,58 @@ def test_windows_hosts_have_a_cluster_of_their_own(tmp_path: Path) -> None:
         "web": "linux",
         "web-windows": "windows",
     }
+
+
+WINRM = "ansible_connection=winrm ansible_user=Admin ansible_password=x"
+
+
+@pytest.mark.parametrize(
+    ("variables", "settings"),
+    [
+        ("", {}),
+        ("ansible_port=5985", {"scheme": "http"}),
+        (
+            "ansible_winrm_scheme=http ansible_winrm_transport=kerberos",
+            {"scheme": "http", "transport": "kerberos"},
+        ),
+        ("ansible_winrm_transport=ssl", {"transport": "basic"}),
+        ("ansible_winrm_transport=credssp,ntlm", {"transport": "credssp"}),
+        ("ansible_winrm_ca_trust_path=/ca.pem", {"ca_file": "/ca.pem"}),
+        ("ansible_winrm_server_cert_validation=ignore", {"ignore_certificate": True}),
+        ("ansible_winrm_server_cert_validation=validate", {}),
+    ],
+)
+def test_what_is_said_of_winrm_is_carried_over(
+    tmp_path: Path, variables: str, settings: dict[str, object]
+) -> None:
+    fleet = loaded(tmp_path, imported(tmp_path, f"[w]\nh {WINRM} {variables}\n"))
+    winrm = Router(fleet).target("h").winrm
+    assert winrm is not None
+    assert winrm.model_dump(exclude_defaults=True) == settings
+
+
+def test_a_certificate_is_ignored_at_each_host_by_name(tmp_path: Path) -> None:
+    ignore = "ansible_winrm_server_cert_validation=ignore"
+    text = f"[w]\na {WINRM} {ignore}\nb {WINRM} {ignore}\n"
+    cluster = loaded(tmp_path, imported(tmp_path, text)).clusters["w"]
+    assert cluster.winrm is None
+    assert all(host.winrm is not None and host.winrm.ignore_certificate for host in cluster.hosts.values())
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ("ansible_winrm_transport=plaintext ansible_winrm_scheme=http", "basic over http, which would show"),
+        ("ansible_winrm_transport=certificate", "which needs a credential with certificate_file"),
+        ("ansible_winrm_transport=magic", 'the WinRM transport "magic"; ntlm is assumed'),
+    ],
+)
+def test_a_login_over_winrm_that_cannot_be_carried_over_is_listed(
+    tmp_path: Path, variables: str, expected: str
+) -> None:
+    result = imported(tmp_path, f"[w]\nh {WINRM} {variables}\n")
+    assert any(expected in note for note in notes(result))
+    assert loaded(tmp_path, result).clusters
 
 
 def test_become_that_differs_is_left_out_and_listed(tmp_path: Path) -> None:

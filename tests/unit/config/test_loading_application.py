@@ -133,9 +133,12 @@ def test_batches_that_hold_no_host_are_refused(tmp_path: Path, batches: str, exp
         ("runn: x", 'found "runn"; did you mean "run"?'),
         (
             "name: x",
-            "actions[0]: expected exactly one of run, fetch, upload, unpack, link, service, check, found",
+            "expected exactly one of run, fetch, upload, unpack, link, service, check, iis, found",
         ),
         ("run: x\n    link: {from: /a, to: /b}", "found run and link"),
+        ("iis: {app_pool: 'a{{ verson }}', state: started}", 'did you mean "version"'),
+        ("iis: {site: a, app_pool: b, state: started}", "expected exactly one of site and app_pool"),
+        ("iis: {site: a, state: recycled}", "expected recycled at an app_pool, restarted at a site"),
         (
             "check: {http: 'http://x/', tcp: 'x:1'}",
             "expected exactly one of http, tcp and command, found http and tcp",

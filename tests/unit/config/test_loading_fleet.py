@@ -36,7 +36,7 @@ fleet.yaml:6:11: credentials.deploy: expected a key_file, a password or both, fo
 fleet.yaml:7:13: credentials.y.user: expected some text, found the number 12; write it in quotes: "12"
 fleet.yaml:7:27: credentials.y.key_file: expected some text, found the number 1.1; write it in quotes: "1.10"
 fleet.yaml:9:33: proxies.bastion.address: expected an IPv4 or IPv6 address or a host name, found "203.0.113.300"
-fleet.yaml:9:63: proxies.bastion.prot: expected one of the keys os, address, port, credential, proxy, host_key, max_channels, addresses, found "prot"; did you mean "port"?
+fleet.yaml:9:63: proxies.bastion.prot: expected one of the keys os, address, port, credential, proxy, host_key, max_channels, addresses, ports, found "prot"; did you mean "port"?
 fleet.yaml:13:11: clusters.web.pool: expected a pool that is declared under pools, found "offical"; did you mean "official"?
 fleet.yaml:16:14: clusters.web.hosts.web-1.address: expected an IPv4 or IPv6 address or a host name, found "10.0.0.11:22"; the port has its own key
 fleet.yaml:17:41: clusters.web.hosts.web-2.port: expected a port from 1 to 65535, found the number 70000
@@ -148,11 +148,6 @@ def test_all_problems_of_a_file_are_listed_at_once_with_their_places(tmp_path: P
             "found it a second time (first at 12:7)",
         ),
         ("os: linux\n    pool", "os: linux\n    winrm: {}\n    pool", "expected winrm at Windows hosts only"),
-        (
-            "os: linux\n    pool",
-            "os: windows\n    become: true\n    pool",
-            "expected no become in a Windows cluster",
-        ),
         ("credential: deploy}", "credential: deploy, max_channels: 0}", "expected a whole number from 1 up"),
         (
             "key_file: k",

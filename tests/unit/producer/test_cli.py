@@ -253,3 +253,14 @@ def test_help_loads_nothing_heavy() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_a_plan_names_hosts_that_go_without_a_check_of_their_certificate(folder: Path) -> None:
+    admin = "  admin: {user: a, password: {env: P}}\nclusters:\n"
+    desk = "  desk: {os: windows, pool: official, credential: admin, hosts: {d: {address: h, winrm: W}}}\n"
+    careless = FLEET.replace("clusters:\n", admin) + desk.replace("W", "{ignore_certificate: true}")
+    (folder / "fleet.yaml").write_text(careless)
+    result = _longshore("plan", "shop.yaml", "--to", "desk", "--set", "version=1")
+    assert result.exit_code == 0
+    assert "Warning: d: any certificate is taken" in result.stderr
+    assert "Warning" not in _longshore("plan", "shop.yaml", "--to", "web", "--set", "version=1").stderr
