@@ -42,15 +42,20 @@ def summary_of(action: Action, fill: Fill) -> str:
     detail = action.detail
     if isinstance(detail, str):
         return detail
+    if isinstance(detail, Check):
+        return "check " + (detail.command or _shown(detail.http or detail.tcp or "", fill))
+    return f"{action.kind} {_object_of(detail, fill)}"
+
+
+def _object_of(detail: Any, fill: Fill) -> str:
     if isinstance(detail, Fetch | Upload):
-        return f"{action.kind} {_last_part(_shown(detail.to, fill))}"
+        return _last_part(_shown(detail.to, fill))
     if isinstance(detail, Unpack):
-        return f"unpack {_last_part(_shown(detail.archive, fill))}"
+        return _last_part(_shown(detail.archive, fill))
     if isinstance(detail, Link):
-        return f"link {_shown(detail.link, fill)}"
-    if isinstance(detail, Service):
-        return f"service {_shown(detail.name, fill)} {detail.state}"
-    return "check " + (detail.command or _shown(detail.http or detail.tcp, fill))
+        return _shown(detail.link, fill)
+    name = detail.name if isinstance(detail, Service) else detail.site or detail.app_pool
+    return f"{_shown(name, fill)} {detail.state}"
 
 
 def _shown(text: str, fill: Fill) -> str:
@@ -75,12 +80,12 @@ def _evaluated(text: str) -> str:
 
 
 def _fetch(detail: Fetch, fill: Fill) -> str:
-    words = (detail.url, detail.to, _sha256(fill(detail.sha256)), _mode(detail.mode))
+    words = (detail.url, detail.to, sha256_of(fill(detail.sha256)), _mode(detail.mode))
     return "__fetch " + " ".join(shell_word(fill(word)) for word in words)
 
 
 def _upload(detail: Upload, fill: Fill) -> str:
-    declared = "" if detail.sha256 is None else _sha256(fill(detail.sha256))
+    declared = "" if detail.sha256 is None else sha256_of(fill(detail.sha256))
     mode = "" if detail.mode is None else _mode(detail.mode)
     return f"__install {shell_word(fill(detail.to))} {quote(mode)} {quote(declared)}"
 
@@ -105,21 +110,31 @@ def _check(detail: Check, fill: Fill) -> str:
     if detail.http is not None:
         return f"{every} __http {shell_word(fill(detail.http))} {detail.status}"
     if detail.tcp is not None:
-        host, port = _host_and_port(fill(detail.tcp))
+        host, port = host_and_port(fill(detail.tcp))
         return f"{every} __tcp {shell_word(host)} {port}"
     if detail.command is None:
         raise BadInputError("expected exactly one of http, tcp and command")
     return f"{every} __holds {quote(detail.command)}"
 
 
-def _host_and_port(text: str) -> tuple[str, int]:
+def host_and_port(text: str) -> tuple[str, int]:
+    """The two parts of ``host:port``.
+
+    Raises:
+        BadInputError: it isn't that.
+    """
     host, _, port = text.rpartition(":")
     if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) <= _PORT_LIMIT:
         raise BadInputError(f"tcp: {text!r}: expected host:port, such as 127.0.0.1:8080 or [::1]:8080")
     return host.removeprefix("[").removesuffix("]"), int(port)
 
 
-def _sha256(text: str) -> str:
+def sha256_of(text: str) -> str:
+    """A checksum in lower case.
+
+    Raises:
+        BadInputError: it isn't one.
+    """
     if not _SHA256.fullmatch(text):
         raise BadInputError("sha256: expected 64 hexadecimal digits")
     return text.lower()

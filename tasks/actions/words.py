@@ -47,6 +47,17 @@ def shell_word(text: str) -> str:
     return "".join(words)
 
 
+def parts_of(text: str) -> list[str]:
+    """``text`` cut at its secrets' stand-ins: texts, and names of the variables that hold secrets, by turns.
+
+    Raises:
+        BadInputError: the text has a NUL.
+    """
+    if "\0" in text:
+        raise BadInputError("the text has a NUL character in it")
+    return _REFERENCE.split(text)
+
+
 def clear_text(text: str, what: str) -> str:
     """``text``, which must hold no secret, since ``what`` is kept and shown.
 

@@ -129,6 +129,13 @@ class Stopped:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PutHas:
+    """An upload is awaited from this byte on: an earlier try has brought what is before it."""
+
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PutDone:
     """An upload arrived complete, under this name."""
 
@@ -149,6 +156,7 @@ Event = (
     | Busy
     | DriverFailed
     | Stopped
+    | PutHas
     | PutDone
 )
 
@@ -256,6 +264,7 @@ _VERBS: dict[str, Callable[[Sequence[str]], Event]] = {
     "cause": lambda words: StepCause(index=int(words[0]), cause=Cause(words[1]), detail=" ".join(words[2:])),
     "finish": _finished,
     "lost": lambda _words: RunnerLost(),
+    "have": lambda words: PutHas(size=int(words[0])),
     "refused": lambda words: Refused(epoch=int(words[0]), number=int(words[1])),
     "busy": lambda words: Busy(run_id=words[0]),
     "fail": lambda words: DriverFailed(cause=Cause(words[0]), detail=" ".join(words[1:])),

@@ -7,8 +7,9 @@ from functools import lru_cache
 from pydantic import Field
 
 from config.errors import BadInputError
+from config.fleet import OperatingSystem
 from config.values import Name, Value
-from config.variables import LARGEST_ENVIRONMENT, unusable_name, unusable_value
+from config.variables import LARGEST_ENVIRONMENT, unusable_name, unusable_on_windows, unusable_value
 from tasks.hostscript.shell import one_line, quote, shell_text
 
 EXIT_FAILED = 69
@@ -23,7 +24,7 @@ TOOL_PACKAGES = {
 } | dict.fromkeys(("head", "tail", "sleep", "wc", "mkdir", "mv", "rm", "sha256sum"), "coreutils")
 """Debian's package of a tool that a host may lack; any other is of its tool's name."""
 
-_OWN = frozenset(("LONGSHORE_RUN", "LONGSHORE_APPLICATION", "LONGSHORE_HOST", "LONGSHORE_BATCH"))
+OWN_VARIABLES = frozenset(("LONGSHORE_RUN", "LONGSHORE_APPLICATION", "LONGSHORE_HOST", "LONGSHORE_BATCH"))
 _STOP_GRACE = 10
 _DETACHED = ("run", "resume")
 _FOLLOWING = ("process", "driver", "state", "follow")
@@ -165,16 +166,19 @@ def _encoded(text: str) -> bytes:
 
 
 def _exports(environment: Mapping[str, str]) -> str:
-    check_environment(environment, own=_OWN)
+    check_environment(environment, own=OWN_VARIABLES)
     return "".join(f"export {name}={quote(value)}\n" for name, value in environment.items())
 
 
-def check_environment(environment: Mapping[str, str], *, own: Collection[str] = ()) -> None:
+def check_environment(
+    environment: Mapping[str, str], *, own: Collection[str] = (), os: OperatingSystem = "linux"
+) -> None:
     """Whether these can be environment variables on a host; a value never shows in the error.
 
     Args:
         environment: by name.
         own: names that are Longshore's own, and so no parameter's.
+        os: what the host runs.
 
     Raises:
         BadInputError: they can't, and why.
@@ -182,6 +186,8 @@ def check_environment(environment: Mapping[str, str], *, own: Collection[str] = 
     size = 0
     for name, value in environment.items():
         wrong = None if name in own else unusable_name(name)
+        if os == "windows" and name not in own:
+            wrong = wrong or unusable_on_windows(name, environment)
         if wrong := wrong or unusable_value(value):
             raise BadInputError(f"parameter {name!r}: {wrong}")
         size += len(name) + len(quote(value).encode("utf-8", "surrogateescape"))

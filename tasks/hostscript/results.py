@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from config.causes import Cause
-from tasks.actions.steps import Step
+from tasks.actions.common import AnyStep
 from tasks.hostscript.control import (
     Busy,
     DriverFailed,
@@ -12,6 +12,7 @@ from tasks.hostscript.control import (
     Finished,
     Output,
     PutDone,
+    PutHas,
     Refused,
     RunnerLost,
     Status,
@@ -52,7 +53,7 @@ class Progress:
         stale: a larger fencing token was there: whoever holds this must write nothing more about the host.
     """
 
-    def __init__(self, steps: Sequence[Step]) -> None:
+    def __init__(self, steps: Sequence[AnyStep]) -> None:
         self.ended = False
         self.stale = False
         self._steps = {step.index: step for step in steps}
@@ -103,7 +104,7 @@ class Progress:
 
     def _apply_to_run(
         self,
-        event: Status | Finished | RunnerLost | Refused | Busy | DriverFailed | Stopped | PutDone,
+        event: Status | Finished | RunnerLost | Refused | Busy | DriverFailed | Stopped | PutHas | PutDone,
     ) -> None:
         match event:
             case Status():
@@ -118,7 +119,7 @@ class Progress:
                 self._fail(cause, _driver_message(cause, clean_line(detail)))
             case RunnerLost():
                 self._status, self.ended = Status(state="gone", size=0, detail="killed"), True
-            case Stopped() | PutDone():
+            case Stopped() | PutHas() | PutDone():
                 pass
             case _:
                 assert_never(event)

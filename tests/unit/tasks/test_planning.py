@@ -230,13 +230,60 @@ def test_a_template_that_fails_on_its_values_is_refused() -> None:
         plan_deployment(fleet_of(), application, ["web"], {"version": "1"})
 
 
-def test_windows_is_refused_plainly(tmp_path: Path) -> None:
+def test_a_verification_takes_hosts_of_both_systems_over_every_route(tmp_path: Path) -> None:
     fleet = load_fleet(written(tmp_path, "fleet.yaml", DESIGN_FLEET))
-    with pytest.raises(BadInputError, match=r"not supported yet: desk-1 \(Windows\)") as caught:
-        plan_verification(fleet, ["desk"])
-    assert caught.value.exit_code == 2
-    with pytest.raises(BadInputError, match=r"not supported yet: db-4 \(behind a Windows proxy\)"):
-        plan_verification(fleet_of(), ["db"])
+
+    plan = plan_verification(fleet, ["web", "desk"])
+
+    assert {host.os for host in plan.hosts.values()} == {"linux", "windows"}
+    assert plan.hosts["desk-1"].route == "forward"
+
+
+def test_a_deployment_goes_to_hosts_of_one_system() -> None:
+    hosts = {"a": "10.0.0.1", "b": {"address": "10.0.0.2", "os": "windows"}}
+    fleet = fleet_of(
+        clusters={"web": {"os": "linux", "pool": "official", "credential": "deploy", "hosts": hosts}}
+    )
+
+    with pytest.raises(BadInputError, match="of one operating system, and of these b run Windows"):
+        plan_deployment(fleet, application_of(), ["web"], {"version": "1"})
+
+
+@pytest.mark.parametrize(
+    ("action", "said"),
+    [
+        ({"run": "true", "become": True}, "become is for Linux hosts"),
+        ({"service": {"name": "x", "state": "reloaded"}}, "reloaded is for Linux hosts"),
+        ({"service": {"name": "x", "state": "started", "command": "rc"}}, "command is for Linux hosts"),
+        ({"unpack": {"archive": "C:/a.tgz", "to": "C:/a"}}, "Windows hosts unpack zip archives"),
+        ({"upload": {"from": "a", "to": "C:/a", "mode": "0644"}}, "mode is for Linux hosts"),
+    ],
+)
+def test_what_windows_hosts_can_not_do_is_refused_while_planning(action: dict[str, Any], said: str) -> None:
+    desk = {"os": "windows", "pool": "official", "credential": "deploy", "hosts": {"a": "10.0.0.1"}}
+    with pytest.raises(BadInputError, match=said):
+        plan_deployment(
+            fleet_of(clusters={"desk": desk}), application_of(actions=[action]), ["desk"], {"version": "1"}
+        )
+
+
+@pytest.mark.parametrize(
+    "action", [{"iis": {"site": "Shop", "state": "started"}}, {"run": "dir", "shell": "cmd"}]
+)
+def test_what_linux_hosts_can_not_do_is_refused_while_planning(action: dict[str, Any]) -> None:
+    with pytest.raises(BadInputError, match="is for Windows hosts; these run Linux"):
+        plan_deployment(fleet_of(), application_of(actions=[action]), ["web"], {"version": "1"})
+
+
+@pytest.mark.parametrize(
+    ("names", "said"), [(("Path",), "has a meaning on Windows"), (("a", "A"), "the same name")]
+)
+def test_names_that_windows_can_not_hold_apart_are_refused(names: tuple[str, ...], said: str) -> None:
+    desk = {"os": "windows", "pool": "official", "credential": "deploy", "hosts": {"a": "10.0.0.1"}}
+    parameters = {name: {"default": "x"} for name in names}
+    application = application_of(parameters=parameters, actions=[{"run": "exit 0"}])
+    with pytest.raises(BadInputError, match=said):
+        plan_deployment(fleet_of(clusters={"desk": desk}), application, ["desk"], {})
 
 
 def test_a_plan_of_ten_times_the_hosts_takes_ten_times_the_work() -> None:
