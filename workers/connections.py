@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from config.settings import Settings
 from config.targets import HostTarget
-from workers.routes import PinnedKeys, Tunnels, endpoint_of, open_session
+from workers.routes import Opened, PinnedKeys, Tunnels, endpoint_of, open_session
 from workers.shelf import Kept, Shelf, Way
 from workers.transports.base import Deadlines, StageClock, TransportError
 from workers.transports.keys import check_host_key
@@ -65,8 +65,11 @@ class Connections:
         accept_unknown: bool = False,
         fresh: bool = False,
         stages: StageClock = untimed,
-    ) -> Iterator[SshSession]:
+    ) -> Iterator[Opened]:
         """A session on a host for the time of the block: a kept one that still answers, or a new one.
+
+        Over WinRM it is always a new one, and nothing of it is kept: a shell holds memory on the host, and
+        the host has few.
 
         Args:
             target: the host.
@@ -80,7 +83,8 @@ class Connections:
                 session that broke in it is not kept.
         """
         way = (*(endpoint_of(hop, pins) for hop in target.hops), endpoint_of(target, pins))
-        session = None if fresh else self._take(way, accept_unknown=accept_unknown)
+        kept = None if fresh else self._take(way, accept_unknown=accept_unknown)
+        session: Opened | None = kept
         if session is None:
             session, _ = open_session(
                 target,
@@ -93,7 +97,10 @@ class Connections:
         try:
             yield session
         finally:
-            self._give_back(_without_keys(way), target, session)
+            if isinstance(session, SshSession):
+                self._give_back(_without_keys(way), target, session)
+            else:
+                session.close()
 
     def close(self) -> None:
         """Close everything that is kept; sessions that are lent end when they are given back."""

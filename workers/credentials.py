@@ -79,6 +79,24 @@ def resolve(credential: Credential) -> Login:
     return Login(user=credential.user, key=key, key_file=key_file, passphrase=passphrase, password=password)
 
 
+def existing_file(path: str, purpose: str) -> str:
+    """The place of a file that a library reads by itself.
+
+    Args:
+        path: as it is written; ``~`` is the worker's home.
+        purpose: what it is for, in words, for the message.
+
+    Raises:
+        TransportError: cause ``credential``; it can't be read.
+    """
+    place = _expanded(path)
+    try:
+        with place.open("rb"):
+            return str(place)
+    except OSError as error:
+        raise _missing(f"file {place} ({purpose}) can't be read: {error.strerror}") from None
+
+
 def _expanded(path: str) -> Path:
     try:
         return Path(path).expanduser()

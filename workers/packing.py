@@ -1,15 +1,19 @@
 """Files and folders on the worker's machine, made ready to be sent to hosts."""
 
 import hashlib
+import shutil
 import tarfile
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, Literal, cast
 
 CHUNK_BYTES = 256 * 1024
+FolderFormat = Literal["tar", "zip"]
+_ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 class SourceError(Exception):
@@ -18,7 +22,7 @@ class SourceError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Parcel:
-    """Something to upload: a file as it is, or a folder as a tar archive.
+    """Something to upload: a file as it is, or a folder as an archive.
 
     Attributes:
         size: in bytes.
@@ -31,26 +35,27 @@ class Parcel:
     folder: bool
     content: BinaryIO
 
-    def chunks(self) -> Iterator[bytes]:
-        """The bytes, from the beginning."""
-        self.content.seek(0)
+    def chunks(self, *, start: int = 0) -> Iterator[bytes]:
+        """The bytes, from byte ``start`` on."""
+        self.content.seek(start)
         while chunk := self.content.read(CHUNK_BYTES):
             yield chunk
 
 
 @contextmanager
-def parcel(source: str) -> Iterator[Parcel]:
+def parcel(source: str, *, folder_format: FolderFormat = "tar") -> Iterator[Parcel]:
     """Open a file, or pack a folder; the same folder always gives the same bytes.
 
     Args:
         source: path on this machine; ``~`` is the worker's home.
+        folder_format: what a folder is packed as.
 
     Raises:
         SourceError: it isn't there, or can't be read.
     """
     try:
         path = Path(source).expanduser()
-        content = _packed(path) if path.is_dir() else _opened(path)
+        content = _PACKERS[folder_format](path) if path.is_dir() else _opened(path)
     except OSError as error:
         raise SourceError(f"{source}: {error.strerror or error}") from None
     except (RuntimeError, ValueError) as error:  # an unknown user's home; a NUL in the path
@@ -77,6 +82,25 @@ def _packed(folder: Path) -> BinaryIO:
             archive.add(path, arcname=str(path.relative_to(folder)), recursive=False, filter=_anonymous)
     packed.seek(0)
     return packed
+
+
+def _zipped(folder: Path) -> BinaryIO:
+    packed = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115 - the caller closes it
+    with zipfile.ZipFile(packed, mode="w", compression=zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(folder.rglob("*")):
+            name = path.relative_to(folder).as_posix()
+            if path.is_dir():
+                archive.writestr(zipfile.ZipInfo(f"{name}/", date_time=_ZIP_EPOCH), b"")
+                continue
+            entry = zipfile.ZipInfo(name, date_time=_ZIP_EPOCH)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            with path.open("rb") as file, archive.open(entry, "w", force_zip64=True) as target:
+                shutil.copyfileobj(file, target)
+    packed.seek(0)
+    return packed
+
+
+_PACKERS = {"tar": _packed, "zip": _zipped}
 
 
 def _anonymous(entry: tarfile.TarInfo) -> tarfile.TarInfo:

@@ -1,18 +1,23 @@
-"""Routes: from here to a host's SSH server, directly or through proxies."""
+"""Routes: from here to a host, directly, through proxies, or to a port that is forwarded to it."""
 
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 
 from config.causes import Cause
+from config.fleet import WinRM
 from config.targets import HostTarget, ProxyHop
-from workers.transports.base import Deadlines, StageClock, TransportError
+from workers.transports.base import Deadlines, StageClock, TransportError, UnheardError
 from workers.transports.endpoints import Endpoint
 from workers.transports.keys import check_host_key
 from workers.transports.login import log_in
+from workers.transports.pump import as_socket
 from workers.transports.sockets import Stream, connect, resolve_address
 from workers.transports.ssh import SshSession
 from workers.transports.stages import unnamed, untimed
+from workers.transports.winrm.login import log_in as log_in_to_winrm
+from workers.transports.winrm.session import WinrmSession
 from workers.transports.wire import Wire
 from workers.tunnels import ProxyLink, Tunnel
 
@@ -25,8 +30,9 @@ _COULD_BE_A_PROXY = {Cause.PROTOCOL, Cause.CONNECTION_LOST}
 
 
 def endpoint_of(place: HostTarget | ProxyHop, pins: PinnedKeys) -> Endpoint:
-    """The SSH server of a host or proxy, with its accepted keys: the fleet's, else the pinned one."""
+    """The server of a host or proxy, with its accepted keys: the fleet's, else the pinned one."""
     pinned = pins.get(place.name)
+    forward = place.forward if isinstance(place, HostTarget) else None
     return Endpoint(
         name=place.name,
         address=place.address,
@@ -34,6 +40,21 @@ def endpoint_of(place: HostTarget | ProxyHop, pins: PinnedKeys) -> Endpoint:
         credential=place.credential,
         keys=place.host_key or (() if pinned is None else (pinned,)),
         is_proxy=isinstance(place, ProxyHop),
+        through=f"proxy {forward.name} port {forward.port}" if forward else "",
+    )
+
+
+def entry_of(target: HostTarget, host: Endpoint) -> Endpoint:
+    """What is connected to: the host itself, or the port of a proxy that is forwarded to it."""
+    forward = target.forward
+    if forward is None:
+        return host
+    return Endpoint(
+        name=forward.name,
+        address=forward.address,
+        port=forward.port,
+        credential=host.credential,
+        is_proxy=True,
     )
 
 
@@ -139,20 +160,11 @@ class _Way:
         )
 
     def open(self, target: HostTarget) -> SshSession:
-        """A session on the host."""
+        """A session on a host over SSH."""
         host = endpoint_of(target, self.pins)
-        stream = self.reach(target.hops, host)
-        passed = self.passed
-        try:
+        stream = self.reach(target.hops, entry_of(target, host))
+        with self._blaming(target, host) as passed:
             wire, self.observed[target.name] = self._log_in(stream, host, self.stages)
-        except TransportError as error:
-            if error.cause not in _COULD_BE_A_PROXY:
-                raise
-            blamed = _blame(passed)
-            if blamed is None:
-                raise
-            blamed.stage = error.stage
-            raise blamed from None
         return SshSession(
             wire,
             host,
@@ -161,11 +173,65 @@ class _Way:
             observed_keys=self.observed,
         )
 
+    def open_winrm(self, target: HostTarget, settings: WinRM) -> WinrmSession:
+        """A session on a host over WinRM."""
+        host = endpoint_of(target, self.pins)
+        entry = entry_of(target, host)
+        link = as_socket(self.reach(target.hops, entry))
+        once_more = replace(self, stages=unnamed)
+        with self._blaming(target, host) as passed:
+            wire = log_in_to_winrm(
+                link,
+                host,
+                settings,
+                redial=lambda: as_socket(once_more.reach(target.hops, entry)),
+                deadlines=self.deadlines,
+                stages=self.stages,
+            )
+        return WinrmSession(
+            wire,
+            host,
+            deadlines=self.deadlines,
+            who_is_to_blame=lambda: _blame(passed),
+            observed_keys=self.observed,
+        )
+
+    @contextmanager
+    def _blaming(self, target: HostTarget, host: Endpoint) -> Iterator[tuple[tuple[Tunnel, Wire], ...]]:
+        """The proxies passed so far; an error of the host's turns into that of the proxy at fault."""
+        passed = self.passed
+        try:
+            yield passed
+        except TransportError as error:
+            if error.cause not in _COULD_BE_A_PROXY:
+                raise
+            blamed = _blame(passed)
+            if blamed is None and isinstance(error, UnheardError) and target.forward is not None:
+                blamed = _nothing_behind(entry_of(target, host), target, closed=error.closed)
+            if blamed is None:
+                raise
+            blamed.stage = error.stage
+            raise blamed from None
+
+
+def _nothing_behind(entry: Endpoint, target: HostTarget, *, closed: bool) -> TransportError:
+    """A forwarded port that takes connections, but has nothing to connect them to."""
+    host = f"{target.name} ({target.address} port {target.port})"
+    if closed:
+        detail = f"took the connection and closed it at once: nothing answers for it at {host}"
+        return entry.error(Cause.PROXY_FORWARD_REFUSED, detail)
+    detail = f"took the connection, but nothing was heard through it from {host}"
+    return entry.error(Cause.PROXY_FORWARD_TIMEOUT, detail)
+
 
 def _blame(passed: tuple[tuple[Tunnel, Wire], ...]) -> TransportError | None:
     """The error of the first proxy that is at fault, nearest first, if one is."""
     errors = (tunnel.blame(wire) for tunnel, wire in passed)
     return next((error for error in errors if error is not None), None)
+
+
+Opened = SshSession | WinrmSession
+"""A session of either transport."""
 
 
 def open_session(
@@ -176,7 +242,7 @@ def open_session(
     accept_unknown: bool = False,
     deadlines: Deadlines,
     stages: StageClock = untimed,
-) -> tuple[SshSession, dict[str, str]]:
+) -> tuple[Opened, dict[str, str]]:
     """Reach a host over its route and log in.
 
     Args:
@@ -185,7 +251,8 @@ def open_session(
         tunnels: the connections to proxies that this process has.
         accept_unknown: take any key where none is known; for verification, which pins it.
         deadlines: how long each part may take.
-        stages: times ``dns``, ``tcp``, ``proxy_login``, ``forward``, ``banner``, ``host_key``, ``login``.
+        stages: times ``dns``, ``tcp``, ``proxy_login``, ``forward``, ``banner`` and ``host_key`` or ``tls``,
+            ``login``.
 
     Returns:
         The session, and all host keys that were seen, by name of host or proxy.
@@ -196,4 +263,5 @@ def open_session(
     way = _Way(
         tunnels=tunnels, pins=known_keys, accept_unknown=accept_unknown, deadlines=deadlines, stages=stages
     )
-    return way.open(target), way.observed
+    session = way.open(target) if target.winrm is None else way.open_winrm(target, target.winrm)
+    return session, way.observed

@@ -14,8 +14,8 @@ class Deadlines(Value):
         resolve: name resolution.
         connect: the TCP connection, over all addresses of the name.
         banner: the first line of an SSH server.
-        handshake: key exchange and host key.
-        login: authentication.
+        handshake: key exchange and host key, or TLS and the certificate.
+        login: authentication; over WinRM each of its requests.
         place: a free channel of a proxy, when all of its ``max_channels`` are taken.
         channel: the proxy's connection to the host.
         silence: an open connection that has said nothing for this long is asked for a sign of life.
@@ -53,6 +53,16 @@ class TransportError(Exception):
         self.stage = stage
         self.observed_key = observed_key
         self.proxy = proxy
+
+
+class UnheardError(TransportError):
+    """A connection stood, but the other side never said anything on it.
+
+    Attributes:
+        closed: it closed the connection; else it was silent until the deadline.
+    """
+
+    closed: bool = False
 
 
 class Follow(Protocol):

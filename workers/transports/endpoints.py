@@ -1,11 +1,11 @@
-"""An SSH server on the way: a proxy or the host itself, and the causes that name it."""
+"""A server on the way: a proxy or the host itself, and the causes that name it."""
 
 import re
 from dataclasses import dataclass
 
 from config.causes import Cause
 from config.fleet import Credential
-from workers.transports.base import TransportError
+from workers.transports.base import TransportError, UnheardError
 
 _AT_A_PROXY = {
     Cause.DNS: Cause.PROXY_DNS,
@@ -24,11 +24,12 @@ _LONGEST_QUOTE = 120
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoint:
-    """Where an SSH server is, who logs in, and which keys prove that it is the right one.
+    """Where a server is, who logs in, and which keys prove that it is the right one.
 
     Attributes:
         keys: accepted public keys, ``type base64``; empty where none is known.
         is_proxy: a proxy on the way, not the host itself.
+        through: the forwarded port that is connected to instead, in words; empty where there is none.
     """
 
     name: str
@@ -37,11 +38,13 @@ class Endpoint:
     credential: Credential
     keys: tuple[str, ...] = ()
     is_proxy: bool = False
+    through: str = ""
 
     @property
     def place(self) -> str:
         """The endpoint as people read it: ``proxy bastion (203.0.113.10 port 22)``."""
-        return f"{'proxy ' if self.is_proxy else ''}{self.name} ({self.address} port {self.port})"
+        through = f" through {self.through}" if self.through else ""
+        return f"{'proxy ' if self.is_proxy else ''}{self.name} ({self.address} port {self.port}{through})"
 
     def error(self, cause: Cause, detail: str, *, observed_key: str | None = None) -> TransportError:
         """An error at this endpoint, with the cause that says whether a proxy or the host failed.
@@ -51,15 +54,29 @@ class Endpoint:
             detail: what happened, to follow the endpoint's name.
             observed_key: the key that it showed.
         """
-        if self.is_proxy:
-            cause = _AT_A_PROXY.get(cause, cause)
         proxy = self.name if self.is_proxy else ""
-        return TransportError(cause, f"{self.place}: {detail}", observed_key=observed_key, proxy=proxy)
+        detail = f"{self.place}: {detail}"
+        return TransportError(self._cause(cause), detail, observed_key=observed_key, proxy=proxy)
+
+    def unheard(self, detail: str, *, closed: bool) -> UnheardError:
+        """An error at this endpoint, which took the connection and then said nothing at all.
+
+        Args:
+            detail: what happened, to follow the endpoint's name.
+            closed: it closed the connection.
+        """
+        proxy = self.name if self.is_proxy else ""
+        error = UnheardError(self._cause(Cause.PROTOCOL), f"{self.place}: {detail}", proxy=proxy)
+        error.closed = closed
+        return error
+
+    def _cause(self, cause: Cause) -> Cause:
+        return _AT_A_PROXY.get(cause, cause) if self.is_proxy else cause
 
 
-def cleaned(text: str | bytes) -> str:
+def cleaned(text: str | bytes, longest: int = _LONGEST_QUOTE) -> str:
     """What another program said, safe to show: one line of printable characters, not too long."""
     if isinstance(text, bytes):
         text = text.decode("ascii", errors="replace")
     text = " ".join(_UNPRINTABLE.sub(" ", text).split())
-    return text if len(text) <= _LONGEST_QUOTE else text[: _LONGEST_QUOTE - 3] + "..."
+    return text if len(text) <= longest else text[: longest - 3] + "..."

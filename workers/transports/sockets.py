@@ -9,7 +9,7 @@ import time
 from typing import Any, Protocol
 
 from config.causes import Cause
-from workers.transports.base import Deadlines
+from workers.transports.base import Deadlines, TransportError
 from workers.transports.endpoints import Endpoint, cleaned
 
 GREETING = "SSH-2.0-longshore"
@@ -161,15 +161,15 @@ def greet(stream: Stream, endpoint: Endpoint, seconds: float) -> tuple[str, byte
             stream.settimeout(max(0.01, wait))
             chunk = stream.recv(1024)
             if not chunk:
-                raise endpoint.error(Cause.PROTOCOL, _closed(received))
+                raise _closed(endpoint, received)
             received += chunk
     except TimeoutError:
         if received:
             raise endpoint.error(Cause.PROTOCOL, f"is no SSH server: it said {cleaned(received)!r}") from None
         silent = f"accepted the connection, but said nothing within {seconds:g} s"
-        raise endpoint.error(Cause.PROTOCOL, silent) from None
+        raise endpoint.unheard(silent, closed=False) from None
     except (OSError, EOFError):
-        raise endpoint.error(Cause.PROTOCOL, _closed(received)) from None
+        raise _closed(endpoint, received) from None
 
 
 def _send_greeting(stream: Stream) -> None:
@@ -178,10 +178,11 @@ def _send_greeting(stream: Stream) -> None:
         stream.send(f"{GREETING}\r\n".encode())
 
 
-def _closed(received: bytes) -> str:
+def _closed(endpoint: Endpoint, received: bytes) -> TransportError:
     if received:
-        return f"closed the connection after saying {cleaned(received)!r}"
-    return "accepted the connection and closed it at once"
+        detail = f"closed the connection after saying {cleaned(received)!r}"
+        return endpoint.error(Cause.PROTOCOL, detail)
+    return endpoint.unheard("accepted the connection and closed it at once", closed=True)
 
 
 def _version_line(received: bytes) -> tuple[bytes | None, bytes]:

@@ -1,0 +1,1 @@
+"""WinRM: sessions on Windows hosts, spoken with pywinrm over connections of our own."""
