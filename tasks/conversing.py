@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from config.causes import Cause
 from tasks.holdings import Held
-from tasks.hostscript.control import ControlParser, Event
+from tasks.hostscript.control import ControlParser, Event, PutHas
 from tasks.hostscript.driver import Invocation
+from workers.packing import Parcel
 from workers.transports.base import Session, TransportError
 
 GLANCE_SECONDS = 1.0
@@ -40,6 +41,37 @@ def converse(
         deadline = time.monotonic() + wait
         while (data := follow.read(GLANCE_SECONDS)) != b"":
             yield from parser.feed(data or b"")
+            if time.monotonic() > deadline:
+                raise TransportError(Cause.COMMAND, f"no answer from the host within {wait:g} s")
+
+
+def upload(
+    session: Session, invocation: Invocation, packed: Parcel, *, marker: str, wait: float
+) -> Iterator[Event]:
+    """Run mode put where the host says first how much it has: the rest follows.
+
+    Args:
+        session: on the host.
+        invocation: of the mode.
+        packed: what is uploaded.
+        marker: the run's.
+        wait: seconds for the host's first word, for each piece, and for its last.
+
+    Raises:
+        TransportError: the connection was lost, or the host didn't answer in time.
+    """
+    parser = ControlParser(marker)
+    follow = session.start(invocation.command, stdin=invocation.stdin, timeout=wait)
+    with closing(follow):
+        deadline = time.monotonic() + wait
+        while (data := follow.read(GLANCE_SECONDS)) != b"":
+            for event in parser.feed(data or b""):
+                if isinstance(event, PutHas):
+                    for piece in packed.chunks(start=event.size):
+                        follow.write(piece, wait)
+                    follow.end_input()
+                    deadline = time.monotonic() + wait
+                yield event
             if time.monotonic() > deadline:
                 raise TransportError(Cause.COMMAND, f"no answer from the host within {wait:g} s")
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from config.causes import Cause
 from config.settings import Settings
 from config.targets import HostTarget
-from tasks.actions.steps import Step
-from tasks.conversing import GLANCE_SECONDS, Patience, converse
+from tasks.actions.common import AnyStep
+from tasks.conversing import GLANCE_SECONDS, Patience, converse, upload
 from tasks.deferring import later
 from tasks.holdings import Held
 from tasks.hostscript import driver
@@ -23,13 +23,14 @@ from tasks.hostscript.control import (
     StepCause,
     Stopped,
 )
+from tasks.hostscript.dialects import HostScript
 from tasks.hostscript.masking import Masker
 from tasks.hostscript.results import Progress, silent_driver
 from tasks.outcomes import HandedOver, HostResult, Later, Outcome
 from tasks.record.answers import LogPart
 from tasks.reporting import Reporter
 from workers.connections import Connections
-from workers.packing import SourceError, parcel
+from workers.packing import Parcel, SourceError, parcel
 from workers.routes import PinnedKeys
 from workers.transports.base import Follow, Session, TransportError
 
@@ -44,14 +45,14 @@ class Delivery:
     """What goes to one host, compiled and resolved.
 
     Attributes:
-        script: the same for every host of the run.
+        script: the same for every host of the run and operating system.
         masker: masks the secrets among them in whatever the host prints.
         environment: parameters, secrets among them, and where they are; never stored.
     """
 
     where: driver.HostRun
-    steps: tuple[Step, ...]
-    script: bytes
+    steps: tuple[AnyStep, ...]
+    script: HostScript
     environment: Mapping[str, str] = field(repr=False)
     masker: Masker
 
@@ -144,7 +145,7 @@ class Deployment:
 
     def _run_or_attach(self) -> driver.Invocation:
         delivery = self.delivery
-        return driver.run(delivery.where, delivery.script, delivery.environment, offset=self._offset)
+        return delivery.script.run(delivery.where, delivery.environment, offset=self._offset)
 
     def _drive(self, session: Session) -> None:
         """Start or find the run on the host, and follow it as long as the session lasts."""
@@ -231,7 +232,7 @@ class Deployment:
         raise TransportError(Cause.CONNECTION_LOST, "the host stopped sending the run's output")
 
     def _attach(self) -> driver.Invocation:
-        return driver.attach(self.delivery.where, offset=self._offset)
+        return self.delivery.script.attach(self.delivery.where, offset=self._offset)
 
     def _as_confirmed(self) -> HostResult:
         """How it ended, where its processes are confirmed gone and its log may lack its last line."""
@@ -242,24 +243,20 @@ class Deployment:
     def _resume(self, first_step: int) -> driver.Invocation:
         self._mode = self._run_or_attach
         delivery = self.delivery
-        return driver.resume(
-            delivery.where,
-            delivery.script,
-            delivery.environment,
-            first_step=first_step,
-            offset=self._offset,
+        return delivery.script.resume(
+            delivery.where, delivery.environment, first_step=first_step, offset=self._offset
         )
 
     def _ask(self, session: Session) -> None:
         """After a long silence: end the follow when the runner is gone, so that its end is looked into."""
-        for event in self._converse(session, driver.probe(self.delivery.where)):
+        for event in self._converse(session, self.delivery.script.probe(self.delivery.where)):
             if isinstance(event, Status) and event.state == "gone":
                 raise TransportError(Cause.SCRIPT_KILLED, "the run's processes are gone from the host")
 
     def _stop(self, session: Session) -> None:
         """End the run's processes on the host, and have it confirmed."""
         grace = 0 if self.held.hurry.is_set() else self.settings.cancel_grace
-        invocation = driver.stop(self.delivery.where, grace=grace)
+        invocation = self.delivery.script.stop(self.delivery.where, grace=grace)
         for event in self._converse(session, invocation, timeout=grace + 60):
             match event:
                 case Stopped(result="gone"):
@@ -296,7 +293,7 @@ class Deployment:
         ]
         if self._uploaded or not uploads:
             return
-        status = next(iter(self._converse(session, driver.probe(self.delivery.where))), None)
+        status = next(iter(self._converse(session, self.delivery.script.probe(self.delivery.where))), None)
         if isinstance(status, Status) and status.state == "new":
             for index, source in uploads:
                 self._put(session, index, source)
@@ -304,10 +301,11 @@ class Deployment:
 
     def _put(self, session: Session, index: int, source: str) -> None:
         try:
-            with parcel(source) as packed:
-                name = f"{index}.{'tar' if packed.folder else 'file'}"
-                invocation = driver.put(self.delivery.where, name, size=packed.size, sha256=packed.sha256)
-                for event in self._converse(session, invocation, content=packed.chunks()):
+            script = self.delivery.script
+            with parcel(source, folder_format=script.folder_format) as packed:
+                name = f"{index}.{script.folder_format if packed.folder else 'file'}"
+                invocation = script.put(self.delivery.where, name, size=packed.size, sha256=packed.sha256)
+                for event in self._sent(session, invocation, packed):
                     if isinstance(event, PutDone):
                         return
                     self._take(event)
@@ -316,6 +314,18 @@ class Deployment:
         if self._progress.ended:
             raise _Over(self._progress.result())
         raise _Over(_failed(Cause.COMMAND, f"the host didn't take the upload of {source}"))
+
+    def _sent(self, session: Session, invocation: driver.Invocation, packed: Parcel) -> Iterator[Event]:
+        """The events of an upload, which goes on where an earlier try was cut if the host can tell."""
+        if not self.delivery.script.resumable_uploads:
+            return self._converse(session, invocation, content=packed.chunks())
+        return upload(
+            session,
+            invocation,
+            packed,
+            marker=self.delivery.where.marker,
+            wait=self.settings.command_timeout,
+        )
 
     def _converse(
         self,

@@ -8,17 +8,21 @@ from typing import Protocol
 
 from config.causes import Cause
 from config.errors import BadInputError
-from config.fleet import Become
+from config.fleet import Become, OperatingSystem, WinRM
 from config.settings import Settings
 from config.targets import HostTarget
 from config.templates import render
-from tasks.actions.steps import Step, steps_of
+from tasks.actions.common import AnyStep
+from tasks.actions.steps import Step, steps_for
+from tasks.actions.windows import WindowsStep
 from tasks.deploying import Delivery, Deployment
 from tasks.holdings import Held
 from tasks.hostscript import driver
 from tasks.hostscript.bounded import BoundedLog
 from tasks.hostscript.compile import compile_script
+from tasks.hostscript.dialects import HostScript, PosixScript
 from tasks.hostscript.masking import Masker
+from tasks.hostscript.windows import WindowsScript
 from tasks.outcomes import HandedOver, HostResult, Later, Outcome
 from tasks.plan import Plan
 from tasks.record import keys
@@ -87,13 +91,13 @@ class Jobs:
 
     def _deployment(self, held: Held, pins: dict[str, str]) -> HostJob:
         claim, settings = held.claim, self._settings
-        release = self._compiled(claim.run_id, claim.target.become)
+        release = self._compiled(claim.run_id, claim.target.become, claim.target.winrm)
         secrets = {
             name: resolve_reference(reference, purpose=f"parameter {name}").reveal()
             for name, reference in release.plan.secrets.items()
         }
         application = release.plan.application
-        _check_secrets(secrets)
+        _check_secrets(secrets, claim.target.os)
         environment = driver.environment_of(
             {**release.plan.parameters, **secrets},
             run_id=claim.run_id,
@@ -124,19 +128,24 @@ class Jobs:
             settings=settings,
         )
 
-    def _compile(self, run_id: str, become: Become | None) -> "Release":
+    def _compile(self, run_id: str, become: Become | None, winrm: WinRM | None) -> "Release":
         plan = self._reader.plan(run_id, with_hosts=False)
         if plan is None or plan.application is None:
             raise TransportError(Cause.INTERNAL, f"the record of run {run_id} has no application")
         marker = self._reader.marker(run_id)
-        steps = steps_of(
-            plan.application, plan.parameters, render=render, secrets=tuple(plan.secrets), become=become
+        steps = steps_for(
+            "linux" if winrm is None else "windows",
+            plan.application,
+            plan.parameters,
+            render=render,
+            secrets=tuple(plan.secrets),
+            become=become,
         )
         return Release(
             plan=plan,
             marker=marker,
             steps=steps,
-            script=compile_script(steps, parameters=(*plan.parameters, *plan.secrets)),
+            script=_script(steps, plan, winrm),
             batch_of={name: index + 1 for index, names in enumerate(plan.batches) for name in names},
         )
 
@@ -159,8 +168,8 @@ class Release:
 
     plan: Plan
     marker: str
-    steps: tuple[Step, ...]
-    script: bytes
+    steps: tuple[AnyStep, ...]
+    script: HostScript
     batch_of: dict[str, int]
 
 
@@ -213,9 +222,17 @@ def _waited_in_vain(claim: Claim) -> HostResult:
     )
 
 
-def _check_secrets(secrets: Mapping[str, str]) -> None:
+def _script(steps: tuple[AnyStep, ...], plan: Plan, winrm: WinRM | None) -> HostScript:
+    if winrm is not None:
+        windows = [step for step in steps if isinstance(step, WindowsStep)]
+        return WindowsScript(windows, detached=winrm.detached)
+    linux = [step for step in steps if isinstance(step, Step)]
+    return PosixScript(compile_script(linux, parameters=(*plan.parameters, *plan.secrets)))
+
+
+def _check_secrets(secrets: Mapping[str, str], os: OperatingSystem) -> None:
     try:
-        driver.check_environment(secrets)
+        driver.check_environment(secrets, os=os)
     except BadInputError as error:
         raise TransportError(Cause.CREDENTIAL, str(error)) from None
 

@@ -7,13 +7,13 @@ from typing import Any, Protocol, TypeVar
 from config.application import Application
 from config.application_checks import malformed, template_fields
 from config.errors import BadInputError
-from config.fleet import Fleet, SecretReference
+from config.fleet import Fleet, OperatingSystem, SecretReference
 from config.plain import is_utf8
 from config.problems import Finding, UnplacedError, did_you_mean, listed
 from config.routing import Router, resolve_target
 from config.targets import HostTarget
 from config.templates import TemplateFieldError, render
-from tasks.actions.steps import steps_of
+from tasks.actions.steps import steps_for
 from tasks.batches import failure_limit, split_batches
 from tasks.plan import Plan
 
@@ -27,7 +27,6 @@ __all__ = [
     "split_batches",
 ]
 
-_MOST_SHOWN = 5
 _Found = TypeVar("_Found")
 
 
@@ -86,7 +85,8 @@ def plan_deployment(
     """
     with _together() as check:
         names, hosts = check(_hosts_of_one_cluster, fleet, targets) or ((), {})
-        parameters, secrets, steps = check(_filled_in, application, given) or ({}, {}, ())
+        os = next((host.os for host in hosts.values()), "linux")
+        parameters, secrets, steps = check(_filled_in, application, given, os) or ({}, {}, ())
     # As in plan_verification: nothing here that wasn't validated already.
     return Plan.model_construct(
         kind="deployment",
@@ -127,16 +127,18 @@ def _hosts_of_one_cluster(
     names = _some_hosts(fleet, targets)
     router = Router(fleet)
     _one_cluster(router, names)
-    return names, _resolved(router, names)
+    hosts = _resolved(router, names)
+    _one_system(hosts)
+    return names, hosts
 
 
 def _filled_in(
-    application: Application, given: Mapping[str, str]
+    application: Application, given: Mapping[str, str], os: OperatingSystem
 ) -> tuple[dict[str, str], dict[str, SecretReference], tuple[str, ...]]:
     """Parameters, references of secret ones, and names of the steps, which are made as workers make them."""
     parameters, secrets = parameters_for(application, given)
     _fields_fill_in(application, parameters)
-    steps = steps_of(application, parameters, render=render, secrets=tuple(secrets))
+    steps = steps_for(os, application, parameters, render=render, secrets=tuple(secrets))
     return parameters, secrets, tuple(step.name for step in steps)
 
 
@@ -201,21 +203,18 @@ def _one_cluster(router: Router, names: Iterable[str]) -> None:
         )
 
 
-def _resolved(router: Router, names: Iterable[str]) -> dict[str, HostTarget]:
-    hosts = {name: router.target(name) for name in names}
-    unsupported = [
-        f"{host.name} ({'Windows' if host.os == 'windows' else 'behind a Windows proxy'})"
-        for host in hosts.values()
-        if host.os == "windows" or host.route == "forward"
-    ]
-    if unsupported:
-        more = len(unsupported) - _MOST_SHOWN
-        shown = listed(unsupported[:_MOST_SHOWN] + ([f"{more} more"] if more > 0 else []))
+def _one_system(hosts: Mapping[str, HostTarget]) -> None:
+    systems = {host.os for host in hosts.values()}
+    if len(systems) > 1:
+        windows = listed([name for name, host in hosts.items() if host.os == "windows"])
         raise BadInputError(
-            f"Windows hosts and Windows proxies are not supported yet: {shown}. "
-            "Choose targets that are Linux hosts, reached directly or through Linux proxies."
+            f"A deployment goes to hosts of one operating system, and of these {windows} run Windows. "
+            "Deploy to them one after the other."
         )
-    return hosts
+
+
+def _resolved(router: Router, names: Iterable[str]) -> dict[str, HostTarget]:
+    return {name: router.target(name) for name in names}
 
 
 def _parameter_problems(application: Application, given: Mapping[str, str]) -> Iterator[str]:

@@ -9,6 +9,8 @@ from typing import Protocol
 
 from config.causes import Cause
 from config.targets import HostTarget
+from tasks.hostscript import windows
+from tasks.hostscript.driver import Invocation
 from tasks.outcomes import HostResult, Outcome, StepResult, StepState
 from workers.transports.base import Follow, Session, StageClock, TransportError
 from workers.transports.endpoints import cleaned
@@ -100,22 +102,32 @@ def _script() -> str:
 
 def _look_around(session: Session, target: HostTarget, timer: StageTimer, timeout: float) -> None:
     """Run the script, and take one line per stage."""
-    user = target.become.user if target.become else ""
-    settings = f"directory={shlex.quote(target.work_directory)}\nuser={shlex.quote(user)}\n"
+    invocation, stages = _looking(target)
     with timer("command"):
-        # By /bin/sh, whatever the account's own shell is.
-        follow = session.start("exec /bin/sh -s", timeout=timeout)
+        follow = session.start(invocation.command, timeout=timeout)
         report = _Report(follow, end=timer.now() + timeout, timer=timer)
         try:
-            _feed(follow, (settings + _script()).encode(), timeout)
+            _feed(follow, invocation.stdin, timeout)
             report.stage("command")
         except BaseException:
             follow.close()
             raise
     with closing(follow):
-        for name in ("workdir", "privilege") if user else ("workdir",):
+        for name in stages:
             with timer(name):
                 report.stage(name)
+
+
+def _looking(target: HostTarget) -> tuple[Invocation, tuple[str, ...]]:
+    """What is run on the host, and the stages that it reports besides ``command``."""
+    if target.winrm is not None:
+        looking = windows.verification(target.work_directory, detached=target.winrm.detached)
+        return looking, ("workdir", "privilege") if target.winrm.detached else ("workdir",)
+    user = target.become.user if target.become else ""
+    settings = f"directory={shlex.quote(target.work_directory)}\nuser={shlex.quote(user)}\n"
+    # By /bin/sh, whatever the account's own shell is.
+    looking = Invocation(command="exec /bin/sh -s", stdin=(settings + _script()).encode())
+    return looking, ("workdir", "privilege") if user else ("workdir",)
 
 
 def _feed(follow: Follow, program: bytes, timeout: float) -> None:
