@@ -9,6 +9,7 @@ from lab.windows import hostscript, paths
 from lab.windows.processes import Process, Program
 from lab.windows.units import UnknownUnitError, is_bootstrap
 
+_READS_NOTHING = re.compile(r"-inputformat\s+none\b", re.IGNORECASE)
 _ENCODED = re.compile(r"-e(?:nc|ncodedcommand)?\s+(\S+)\s*$", re.IGNORECASE)
 _COMMAND = re.compile(r"-c(?:ommand)?\s+(.*)$", re.IGNORECASE | re.DOTALL)
 _FILE = re.compile(r'-f(?:ile)?\s+(?:"([^"]+)"|(\S+))\s*$', re.IGNORECASE)
@@ -38,6 +39,9 @@ def program(arguments: str) -> Program:
         text = _text_of(process, arguments)
         if not is_bootstrap(text):
             return run_text(process, text, as_clixml=_ENCODED.search(arguments) is not None)
+        if not _READS_NOTHING.search(arguments):
+            process.complain("PowerShell would read the script's input itself; it needs -InputFormat None")
+            return 1
         try:
             return hostscript.run(process)
         except UnknownUnitError as error:

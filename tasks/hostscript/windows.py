@@ -34,7 +34,9 @@ _UNITS_OF_KIND = {
     "check": ("check",),
     "iis": ("iis",),
 }
-_OPTIONS = "-NoProfile -NonInteractive -ExecutionPolicy Bypass -EncodedCommand"
+# With any other format PowerShell reads standard input by itself, for $input, beside the script that reads it
+# (its ConsoleHost: Executor reads input objects, WrappedDeserializer does nothing for None).
+_OPTIONS = "-NoProfile -NonInteractive -ExecutionPolicy Bypass -InputFormat None -EncodedCommand"
 
 
 class WindowsScript:

@@ -328,6 +328,16 @@ def test_a_changed_unit_is_refused(host: Host) -> None:
     assert b"no stand-in for this text of the unit 'state'" in parts[0][1]
 
 
+def test_powershell_is_kept_from_reading_the_scripts_input(host: Host) -> None:
+    windows = host(_cmd("echo one"))
+    invocation = windows.script.probe(windows.where())
+    process = windows.machine.start(invocation.command.replace("-InputFormat None ", ""), user=USER)
+    process.stdin.feed(invocation.stdin)
+
+    assert process.ended.wait(5.0)
+    assert b"-InputFormat None" in process.outputs.take(1.0)[0][1]
+
+
 def test_input_that_is_cut_short_runs_nothing(host: Host) -> None:
     windows = host(_cmd("echo one>>C:\\ledger.txt"))
     invocation = windows.script.run(windows.where(), {})
