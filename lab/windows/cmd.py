@@ -193,11 +193,12 @@ def _child(session: Session, line: str) -> int:
         stdin=process.stdin,
     )
     while True:
+        ended = child.ended.is_set()
         parts = child.outputs.take(0.1)
         process.check()
         for stream, data in parts:
             session.write(1 if stream == "stdout" else 2, data)
-        if not parts and child.exit_code is not None:
+        if ended and not parts and child.exit_code is not None:
             return child.exit_code
 
 

@@ -111,10 +111,11 @@ class Runner:
         child.stdin.end()
         while True:
             self.process.check()
+            ended = child.ended.is_set()
             parts = child.outputs.take(0.1)
             for _, data in parts:
                 self.append(data)
-            if not parts and child.exit_code is not None:
+            if ended and not parts and child.exit_code is not None:
                 return child.exit_code
             if time.monotonic() >= self.deadline:
                 self.run.machine.processes.kill_tree(child.pid, child.started)

@@ -1,25 +1,30 @@
-"""The Windows host script over the transport, against a stand-in machine: requests, reconnection, uploads."""
+"""The Windows host script over the transport, against the lab: requests, reconnection, uploads."""
 
 import contextlib
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from config.causes import Cause
+from config.fleet import Credential, SecretReference, WinRM
+from config.targets import HostTarget
 from lab.windows.machine import WindowsMachine
+from lab.winrm.certificates import CertificateAuthority
+from lab.winrm.host import WinrmHost
+from lab.winrm.server import WinrmServer
 from tasks.hostscript.control import ControlParser, Event, Finished, PutDone
 from tasks.hostscript.driver import Invocation
-from tests.support.certificates import CertificateAuthority
-from tests.support.machine_winrm import MachineService
-from tests.support.scripted_winrm import Drop
 from tests.support.ssh import connected
 from tests.support.windows_host import MARKER, PASSWORD, USER, WindowsHost, windows_steps
 from workers.transports.base import Follow, Session, TransportError
 
-OUTPUT_AND_CHUNKS = {"Receive"}
+ADDRESS = "127.0.0.1"
+LOGIN_REQUESTS = 3
+"""At most: refused without proof, and two messages of NTLM."""
 
 
 @pytest.fixture
@@ -28,24 +33,32 @@ def machine(tmp_path: Path) -> WindowsMachine:
 
 
 @pytest.fixture
-def service(
-    machine: WindowsMachine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[MachineService]:
-    users = tmp_path / "users"
-    users.write_text(f":{USER}:{PASSWORD}\n")
-    monkeypatch.setenv("NTLM_USER_FILE", str(users))
+def authority(tmp_path: Path) -> CertificateAuthority:
+    return CertificateAuthority(tmp_path / "ca")
+
+
+@pytest.fixture
+def service(machine: WindowsMachine, authority: CertificateAuthority) -> WinrmHost:
+    return WinrmHost(machine, certificate=authority.issue(ADDRESS))
+
+
+@pytest.fixture
+def target(
+    service: WinrmHost, authority: CertificateAuthority, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[HostTarget]:
     monkeypatch.setenv("WINRM_PASSWORD", PASSWORD)
-    certificate = CertificateAuthority(tmp_path).issue("127.0.0.1")
-    running = MachineService(machine=machine, user=USER, ntlm=True)
-    running.secure(certificate.path, certificate.key_path)
-    yield running
-    running.stop()
-
-
-@contextlib.contextmanager
-def session_on(service: MachineService, tmp_path: Path) -> Iterator[Session]:
-    with connected(service.target(ca_file=str(tmp_path / "authority.pem"))) as session:
-        yield session
+    with WinrmServer({ADDRESS: service}, tls=True) as server:
+        yield HostTarget(
+            name="web-1",
+            cluster="win",
+            os="windows",
+            pool="office",
+            address=ADDRESS,
+            port=server.port,
+            credential=Credential(user=USER, password=SecretReference(env="WINRM_PASSWORD")),
+            route="direct",
+            winrm=WinRM(scheme="https", transport="ntlm", ca_file=str(authority.path)),
+        )
 
 
 def events(follow: Follow, parser: ControlParser) -> list[Event]:
@@ -64,23 +77,24 @@ def ten_steps(machine: WindowsMachine) -> WindowsHost:
 
 
 def test_ten_steps_take_twelve_requests_at_most_besides_output(
-    machine: WindowsMachine, service: MachineService, tmp_path: Path
+    machine: WindowsMachine, service: WinrmHost, target: HostTarget
 ) -> None:
     host = ten_steps(machine)
     invocation = host.script.run(host.where(), {})
-    with session_on(service, tmp_path) as session:
+    with connected(target) as session:
         follow = session.start(invocation.command, stdin=invocation.stdin)
         with contextlib.closing(follow):
             progress = host.progress(events(follow, ControlParser(MARKER)))
     assert progress.result().outcome == "ok"
-    assert [action for action in service.asked if action not in OUTPUT_AND_CHUNKS] == [
-        *["Create", "Command", "Send", "Send!", "Delete"]
-    ]
-    assert service.requests - service.asked.count("Receive") <= 7
+    besides_output = service.requests - Counter(Receive=service.requests["Receive"])
+    assert besides_output.pop("Login") <= LOGIN_REQUESTS
+    # The second one ends the input, and isn't needed where the last output came with the exit code.
+    assert besides_output.pop("Send") in {1, 2}
+    assert besides_output == {"Create": 1, "Command": 1, "Delete": 1}
 
 
 def test_run_goes_on_without_its_connection_and_is_found_again(
-    machine: WindowsMachine, service: MachineService, tmp_path: Path
+    machine: WindowsMachine, service: WinrmHost, target: HostTarget
 ) -> None:
     steps = windows_steps(
         {"run": "echo begun", "shell": "cmd"},
@@ -91,16 +105,16 @@ def test_run_goes_on_without_its_connection_and_is_found_again(
     parser = ControlParser(MARKER)
     heard: list[Event] = []
     invocation = host.script.run(host.where(), {})
-    with session_on(service, tmp_path) as session:
+    with connected(target) as session:
         follow = session.start(invocation.command, stdin=invocation.stdin)
         while not heard:
             heard += parser.feed(follow.read(1) or b"")
-        service.then("Receive", Drop())
+        service.trouble.drop_next("Receive", carried_out=False)
         with pytest.raises(TransportError) as caught:
             follow.read(1)
     assert caught.value.cause is Cause.CONNECTION_LOST
     again = host.script.attach(host.where(), offset=parser.offset)
-    with session_on(service, tmp_path) as session:
+    with connected(target) as session:
         follow = session.start(again.command, stdin=again.stdin)
         with contextlib.closing(follow):
             heard += events(follow, ControlParser(MARKER, offset=parser.offset))
@@ -109,15 +123,39 @@ def test_run_goes_on_without_its_connection_and_is_found_again(
     assert [step.state for step in progress.result().steps] == ["ok"] * 3
 
 
-def test_upload_arrives_whole(machine: WindowsMachine, service: MachineService, tmp_path: Path) -> None:
+def test_commands_at_once_in_one_shell_keep_their_output_apart(
+    machine: WindowsMachine, service: WinrmHost, target: HostTarget
+) -> None:
+    hosts = [
+        WindowsHost(
+            machine, windows_steps({"run": f"echo run {number}", "shell": "cmd"}), run_id=f"r{number}"
+        )
+        for number in range(3)
+    ]
+    with connected(target) as session, contextlib.ExitStack() as open_follows:
+        follows = []
+        for host in hosts:
+            invocation = host.script.run(host.where(), {})
+            follow = session.start(invocation.command, stdin=invocation.stdin)
+            follows.append(open_follows.enter_context(contextlib.closing(follow)))
+        results = [
+            host.progress(events(follow, ControlParser(MARKER)))
+            for host, follow in reversed(list(zip(hosts, follows, strict=True)))
+        ]
+    assert [progress.result().outcome for progress in results] == ["ok"] * 3
+    assert [(host.directory / "log").read_bytes().count(b"run ") for host in hosts] == [1] * 3
+    assert service.requests["Create"] == 1
+
+
+def test_upload_arrives_whole(machine: WindowsMachine, service: WinrmHost, target: HostTarget) -> None:
     host = WindowsHost(machine, ())
     content = os.urandom(3_000_001)
     digest = hashlib.sha256(content).hexdigest()
     invocation = host.script.put(host.where(), "1.file", size=len(content), sha256=digest)
-    with session_on(service, tmp_path) as session:
+    with connected(target) as session:
         heard = _put(session, invocation, content)
     assert any(isinstance(event, PutDone) for event in heard), heard
-    assert service.asked.count("Send") + service.asked.count("Send!") == 12
+    assert service.requests["Send"] == 12
 
 
 def _put(session: Session, invocation: Invocation, content: bytes) -> list[Event]:
