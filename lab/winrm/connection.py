@@ -63,9 +63,9 @@ class Connection:
         trouble.delay()
         verb, answer = self._answer(head, body)
         self._host.count(verb, len(body), len(answer))
-        self._link.sendall(answer)
         if trouble.drops_unanswered(verb):
-            raise _Drop
+            return False
+        self._link.sendall(answer)
         return True
 
     def _answer(self, head: HttpRequest, body: bytes) -> tuple[str, bytes]:

@@ -7,11 +7,9 @@ import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from spnego.exceptions import SpnegoError
-
 from lab.windows.machine import bare
 from lab.winrm.host import WinrmHost
-from lab.winrm.ntlm import acceptor
+from lab.winrm.ntlm import RefusedError, acceptor, step
 
 if TYPE_CHECKING:
     from spnego._negotiate import NegotiateProxy
@@ -56,8 +54,6 @@ class Login:
 
     def judge(self, authorization: str) -> Verdict:
         """Who asks, by a request's Authorization header, or by what was before."""
-        if self._host.trouble.logins_refused:
-            return self._refusal()
         scheme, _, proof = authorization.strip().partition(" ")
         match scheme.lower():
             case "":
@@ -72,7 +68,7 @@ class Login:
 
     def _granted(self, user: str) -> Verdict:
         # Not for the connection: such a proof comes with every request.
-        return Verdict(user) if user else self._refusal()
+        return Verdict(user) if user and not self._host.trouble.logins_refused else self._refusal()
 
     def _refusal(self) -> Verdict:
         offers = ("Negotiate", *(('Basic realm="WSMAN"',) if self._host.configuration.basic else ()))
@@ -83,13 +79,15 @@ class Login:
         self._attempt = self.context = None
         self._user = ""
         try:
-            token = attempt.step(base64.b64decode(proof, validate=True))
-        except (SpnegoError, binascii.Error):
+            token = step(attempt, base64.b64decode(proof, validate=True))
+        except (RefusedError, binascii.Error):
             return self._refusal()
         answer = f"Negotiate {base64.b64encode(token).decode()}" if token else ""
         if not attempt.complete:
             self._attempt = attempt
             return Verdict("", (answer or "Negotiate",))
+        if self._host.trouble.logins_refused:
+            return self._refusal()
         self._user, self.context = self._named(attempt.client_principal or ""), attempt
         return Verdict(self._user, (answer,) if answer else ())
 

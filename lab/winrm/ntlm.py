@@ -18,6 +18,26 @@ _NO_MIC = bytes(16)
 _V1_RESPONSE = 24  # bytes; every later response is longer
 
 
+class RefusedError(Exception):
+    """A login that is not good; the cause says why."""
+
+
+def step(attempt: NegotiateProxy, token: bytes) -> bytes | None:
+    """The answer to a login's next message.
+
+    Args:
+        attempt: the login.
+        token: what came.
+
+    Raises:
+        RefusedError: a wrong password, a message that was changed, or none at all.
+    """
+    try:
+        return attempt.step(token)
+    except Exception as error:  # pyspnego's own, and whatever reading nonsense raises in it
+        raise RefusedError from error
+
+
 def acceptor(passwords: Mapping[str, str], channel_binding: bytes | None) -> NegotiateProxy:
     """One login by SPNEGO or by bare NTLM.
 
