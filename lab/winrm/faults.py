@@ -99,12 +99,15 @@ def access_denied() -> Fault:
 
 
 def envelope_too_big(limit: int) -> Fault:
-    """The request is longer than MaxEnvelopeSizekb allows."""
+    """The request is longer than MaxEnvelopeSizekb allows.
+
+    The number is Windows' for an envelope that is too large; how it words this is not known.
+    """
     reason = (
         "The size of the request exceeded the configured envelope size quota"
         f" ({limit} bytes). Raise MaxEnvelopeSizekb or send less at a time. "
     )
-    return Fault(2150858817, reason, subcode="w:EncodingLimit")
+    return Fault(2150858790, reason, subcode="w:EncodingLimit")
 
 
 def line_too_long() -> Fault:
@@ -126,8 +129,11 @@ def pipe_closed() -> Fault:
 
 def unsupported(action: str) -> Fault:
     """An action that this service does not know."""
-    reason = f"The action {action} is not supported by the service. "
-    return Fault(2150858818, reason, subcode="a:ActionNotSupported")
+    reason = (
+        "The WS-Management service does not support the action specified in the request."
+        f" The action was {action}. "
+    )
+    return Fault(2150858771, reason, subcode="a:ActionNotSupported")
 
 
 def wrong_parameter() -> Fault:
