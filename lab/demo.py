@@ -56,7 +56,7 @@ class Demo:
         report = self._start_lab()
         self._environment["LONGSHORE_FLEET"] = report["fleet"]
         flower = self._start_flower()
-        self._start_worker("official", {})
+        self._start_worker("official", _read_environment(Path(report["official_environment"])))
         self._start_worker(SELF_HOSTED_POOL, _read_environment(Path(report["self_hosted_environment"])))
         self._write_environment_file()
         self._wait_for_flower(flower)
@@ -66,9 +66,10 @@ class Demo:
         """Verify the fleet, then deploy to each cluster; returns the first exit code that isn't 0."""
         application = report["application"]
         for words in (
-            ("verify", "web", "plant"),
+            ("verify", "web", "plant", "desk"),
             ("deploy", application, "--to", "web"),
             ("deploy", application, "--to", "plant"),
+            ("deploy", report["intranet"], "--to", "desk"),
         ):
             if code := self._longshore(words):
                 return code

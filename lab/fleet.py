@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from lab.desk import APPLICATION, Desk, make_intranet
+from lab.desk import PASSWORD_VARIABLE as DESK_PASSWORD_VARIABLE
 from lab.keys import make_key
 from lab.package import NAME, Package
 from lab.ssh_hosts import SYSTEM_PATH, StandInHost
@@ -65,6 +67,16 @@ class LabFleet:
         return self.directory / f"{NAME}.yaml"
 
     @property
+    def intranet_file(self) -> Path:
+        """The file of the application for Windows hosts."""
+        return self.directory / f"{APPLICATION}.yaml"
+
+    @property
+    def official_environment(self) -> Path:
+        """What the official pool's worker alone has in its environment, as ``NAME=value`` lines."""
+        return self.directory / "pools" / "official.env"
+
+    @property
     def self_hosted_environment(self) -> Path:
         """What the self-hosted pool's worker alone has in its environment, as ``NAME=value`` lines."""
         return self.directory / "pools" / f"{SELF_HOSTED_POOL}.env"
@@ -102,16 +114,22 @@ def make_fleet(directory: Path, count: int) -> LabFleet:
     return fleet
 
 
-def write_files(fleet: LabFleet, ports: Mapping[str, int], package: Package, package_url: str) -> None:
-    """Write the fleet file and the application file.
+def write_files(
+    fleet: LabFleet, ports: Mapping[str, int], package: Package, package_url: str, desk: Desk
+) -> None:
+    """Write the fleet file, the application files, and what the official pool's worker knows.
 
     Args:
         fleet: the hosts.
         ports: where each of them listens, by name.
         package: the release that the application deploys unless told otherwise.
         package_url: address of the package server.
+        desk: the Windows hosts.
     """
-    write_yaml(fleet.fleet_file, _fleet_document(fleet, ports))
+    document = _fleet_document(fleet, ports)
+    write_yaml(fleet.fleet_file, document | {key: document[key] | more for key, more in desk.fleet.items()})
+    write_yaml(fleet.intranet_file, make_intranet(fleet.directory / "packages", package_url))
+    _write_private(fleet.official_environment, f"{DESK_PASSWORD_VARIABLE}={desk.password}\n")
     write_yaml(fleet.application_file, _application_document(package, package_url))
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from lab.desk import running_desk
 from lab.fleet import LabFleet, make_fleet, write_files
 from lab.package import Package, make_package
 from lab.package_server import PackageServer
@@ -15,7 +16,11 @@ from lab.processes import ProcessTable
 from lab.ssh_hosts import SshHosts
 
 VERSIONS = ("1.0", "1.1")
-_OWN = ("fleet.yaml", "shop.yaml", "keys", "host-keys", "hosts", "packages", "pools", "tools", "access.log")
+_OWN = (
+    *("fleet.yaml", "shop.yaml", "intranet.yaml", "access.log"),
+    *("keys", "host-keys", "hosts", "desk"),
+    *("packages", "pools", "tools"),
+)
 
 
 async def up(directory: Path, count: int, ready: Callable[[str], None]) -> None:
@@ -39,9 +44,12 @@ async def up(directory: Path, count: int, ready: Callable[[str], None]) -> None:
     packages = [make_package(directory / "packages", version) for version in VERSIONS]
     hosts = SshHosts(processes)
     try:
-        with PackageServer(directory / "packages", log=directory / "access.log") as server:
+        with (
+            PackageServer(directory / "packages", log=directory / "access.log") as server,
+            running_desk(directory / "desk") as desk,
+        ):
             ports = await hosts.start(fleet.hosts)
-            write_files(fleet, ports, packages[0], server.url)
+            write_files(fleet, ports, packages[0], server.url, desk)
             ready(json.dumps(_report(fleet, ports, packages, server.url)))
             await ended.wait()
     finally:
@@ -53,6 +61,8 @@ def _report(fleet: LabFleet, ports: dict[str, int], packages: list[Package], url
     return {
         "fleet": str(fleet.fleet_file),
         "application": str(fleet.application_file),
+        "intranet": str(fleet.intranet_file),
+        "official_environment": str(fleet.official_environment),
         "self_hosted_environment": str(fleet.self_hosted_environment),
         "package_server": url,
         "packages": {package.version: package.sha256 for package in packages},

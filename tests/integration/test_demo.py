@@ -48,6 +48,8 @@ def test_once_it_verifies_deploys_and_ends_with_nothing_left(tmp_path: Path) -> 
     hosts = tmp_path / "demo" / "lab" / "hosts"
     deployed = [path.name for path in hosts.iterdir() if (path / "shop" / "current" / "VERSION").exists()]
     assert len(deployed) == 6
+    drives = [tmp_path / "demo" / "lab" / "desk" / name / "C" for name in ("desk-1", "desk-2")]
+    assert [(drive / "intranet" / "current" / "VERSION").read_text() for drive in drives] == ["1.0\n"] * 2
     assert _left(tmp_path) == []
 
 

@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 
 from config.application import Application
 from config.fleet import Fleet
+from config.routing import resolve_target
 from lab.processes import descendants
 from tests.support.lab import running_lab
 from tests.support.processes import alive, comes_true
@@ -204,6 +205,16 @@ def test_files_are_what_the_models_expect(lab: dict[str, Any]) -> None:
     assert {pool.kind for pool in fleet.pools.values()} == {"official", "self-hosted"}
     assert len(fleet.clusters["web"].hosts) + len(fleet.clusters["plant"].hosts) == len(lab["hosts"]) == 6
     assert application.rollout.batches == (1, "25%", "100%")
+    intranet = Application.model_validate(YAML(typ="safe").load(Path(lab["intranet"])))
+    assert [action.kind for action in intranet.actions] == [
+        "fetch",
+        "unpack",
+        "run",
+        "link",
+        "service",
+        "check",
+    ]
+    assert resolve_target(fleet, "desk-1").route_text == "via winproxy"
 
 
 def test_the_application_installs_and_runs_on_a_host(lab: dict[str, Any]) -> None:
