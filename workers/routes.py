@@ -162,7 +162,7 @@ class _Way:
     def open(self, target: HostTarget) -> SshSession:
         """A session on a host over SSH."""
         host = endpoint_of(target, self.pins)
-        stream = self.reach(target.hops, entry_of(target, host))
+        stream = self._enter(target, host)
         with self._blaming(target, host) as passed:
             wire, self.observed[target.name] = self._log_in(stream, host, self.stages)
         return SshSession(
@@ -176,15 +176,14 @@ class _Way:
     def open_winrm(self, target: HostTarget, settings: WinRM) -> WinrmSession:
         """A session on a host over WinRM."""
         host = endpoint_of(target, self.pins)
-        entry = entry_of(target, host)
-        link = as_socket(self.reach(target.hops, entry))
+        link = as_socket(self._enter(target, host))
         once_more = replace(self, stages=unnamed)
         with self._blaming(target, host) as passed:
             wire = log_in_to_winrm(
                 link,
                 host,
                 settings,
-                redial=lambda: as_socket(once_more.reach(target.hops, entry)),
+                redial=lambda: as_socket(once_more.reach(target.hops, entry_of(target, host))),
                 deadlines=self.deadlines,
                 stages=self.stages,
             )
@@ -195,6 +194,18 @@ class _Way:
             who_is_to_blame=lambda: _blame(passed),
             observed_keys=self.observed,
         )
+
+    def _enter(self, target: HostTarget, host: Endpoint) -> Stream:
+        entry = entry_of(target, host)
+        try:
+            return self.reach(target.hops, entry)
+        except UnheardError as error:
+            if target.forward is None or error.proxy != entry.name:
+                raise
+            # Its reset may come before the connection was looked at for the first time.
+            nothing = _nothing_behind(entry, target, closed=error.closed)
+            nothing.stage = error.stage
+            raise nothing from None
 
     @contextmanager
     def _blaming(self, target: HostTarget, host: Endpoint) -> Iterator[tuple[tuple[Tunnel, Wire], ...]]:

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from config.fleet import Credential, SecretReference, WinRM
 from config.targets import HostTarget
-from tests.support.scripted_ntlm import SEALED, Login
 
 NOTHING_YET = 2150858793
 UNKNOWN = 2150858843
@@ -85,20 +84,14 @@ class Service:
         asked: the actions so far; ``Send!`` for one that ends the input.
         input: what the command was sent.
         connections: how many were made.
-        requests: how many came, those of a login too.
         tls: what it secures its connections with, if it does.
-        ntlm: it wants a login with NTLM; else it takes any.
-        sealed: for each request after such a login, whether it was encrypted.
     """
 
     script: dict[str, deque[Answer]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     input: bytearray = field(default_factory=bytearray)
     connections: int = 0
-    requests: int = 0
     tls: ssl.SSLContext | None = None
-    ntlm: bool = False
-    sealed: list[bool] = field(default_factory=list)
     _stopped: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
@@ -131,18 +124,12 @@ class Service:
             winrm=WinRM.model_validate(
                 {
                     "scheme": "http" if self.tls is None else "https",
-                    "transport": "ntlm" if self.ntlm else "basic",
-                    "insecure": self.tls is None and not self.ntlm,
+                    "transport": "basic",
+                    "insecure": self.tls is None,
                     **settings,
                 }
             ),
         )
-
-    def drop(self) -> None:
-        """End all connections."""
-        for link in self._open:
-            with contextlib.suppress(OSError):
-                link.shutdown(socket.SHUT_RDWR)
 
     def stop(self) -> None:
         """End it, with all connections."""
@@ -150,7 +137,9 @@ class Service:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._thread.join()
         self._listener.close()
-        self.drop()
+        for link in self._open:
+            with contextlib.suppress(OSError):
+                link.shutdown(socket.SHUT_RDWR)
 
     def _serve(self) -> None:
         with contextlib.suppress(OSError):
@@ -167,33 +156,14 @@ class Service:
             except OSError:
                 link.close()
                 return
-        login = Login() if self.ntlm else None
         with link, contextlib.suppress(OSError), link.makefile("rb") as stream:
-            while (headers := _headers(stream.readline)) is not None:
-                self.requests += 1
-                body = stream.read(int(headers.get("content-length", "0")))
-                reply = self._reply(headers, body, login)
-                if reply is None:
+            while (request := _request(stream.readline)) is not None:
+                answer = self._answer(stream.read(request))
+                if answer is None:
                     return
-                link.sendall(reply)
-
-    def _reply(self, headers: dict[str, str], body: bytes, login: Login | None) -> bytes | None:
-        if login is None:
-            answer = self._answer(body)
-            return None if answer is None else _http(answer[0], answer[1].encode())
-        challenge = login.challenge(headers.get("authorization", ""))
-        if challenge is not None:
-            return _http("401 Unauthorized", b"", f"WWW-Authenticate: {challenge}")
-        if not body:
-            return _http("200 OK", b"")
-        sealed = headers.get("content-type") == SEALED
-        self.sealed.append(sealed)
-        answer = self._answer(login.open(body) if sealed else body)
-        if answer is None:
-            return None
-        if not sealed:
-            return _http(answer[0], answer[1].encode())
-        return _http(answer[0], login.seal(answer[1].encode()), f"Content-Type: {SEALED}")
+                status, body = answer
+                head = f"HTTP/1.1 {status}\r\nContent-Type: application/soap+xml\r\n"
+                link.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
 
     def _answer(self, request: bytes) -> tuple[str, str] | None:
         action = _found(rb"<a:Action[^>]*>[^<]*/(\w+)</a:Action>", request)
@@ -202,7 +172,7 @@ class Service:
             self.input += base64.b64decode(_found(rb"<rsp:Stream [^>]*>([^<]*)<", request))
         self.asked.append(f"{action}!" if b'End="true"' in request else action)
         waiting = self.script.get(action)
-        answer = waiting.popleft() if waiting else self.unscripted(action, request)
+        answer = waiting.popleft() if waiting else _well(action)
         match answer:
             case Drop():
                 return None
@@ -215,26 +185,20 @@ class Service:
                 return "200 OK", _ENVELOPE % (message, answer.body())
         return "200 OK", _ENVELOPE % (message, _BODIES.get(action, ""))
 
-    def unscripted(self, action: str, request: bytes) -> Answer | None:
-        """What else is answered; None is a plain success. For those who have a machine to ask."""
-        del request
-        return None if action in _BODIES else Output(exit_code=0)
+
+def _well(action: str) -> Answer | None:
+    return None if action in _BODIES else Output(exit_code=0)
 
 
-def _headers(readline: Callable[[], bytes]) -> dict[str, str] | None:
-    """The headers of the next request."""
+def _request(readline: Callable[[], bytes]) -> int | None:
+    """The length of the next request's body."""
     if not readline():
         return None
-    headers = {}
-    while line := readline().decode().strip():
-        name, _, value = line.partition(":")
-        headers[name.lower()] = value.strip()
-    return headers
-
-
-def _http(status: str, body: bytes, *headers: str) -> bytes:
-    lines = (f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers)
-    return "\r\n".join((*lines, "", "")).encode() + body
+    length = 0
+    while line := readline().strip().lower():
+        if line.startswith(b"content-length:"):
+            length = int(line.partition(b":")[2])
+    return length
 
 
 def _found(pattern: bytes, text: bytes) -> str:

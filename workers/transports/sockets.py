@@ -17,7 +17,8 @@ _MOST_BEFORE_GREETING = 8192
 _AFTER_A_LINE = 2.0
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 _REFUSED, _TIMEOUT, _UNREACHABLE = Cause.TCP_REFUSED, Cause.TCP_TIMEOUT, Cause.TCP_UNREACHABLE
-_LIKELIEST_FIRST = (_REFUSED, _TIMEOUT, _UNREACHABLE)
+_AT_ONCE = "accepted the connection and closed it at once"
+_LIKELIEST_FIRST = (_REFUSED, Cause.PROTOCOL, _TIMEOUT, _UNREACHABLE)
 
 AddressInfo = tuple[Any, Any, int, str, Any]
 
@@ -108,7 +109,10 @@ def connect(endpoint: Endpoint, addresses: list[AddressInfo], deadlines: Deadlin
         else:
             return link
     cause = next(cause for cause in _LIKELIEST_FIRST if cause in failures)
-    raise endpoint.error(cause, "; ".join(failures.values())) from None
+    detail = "; ".join(failures.values())
+    if cause is Cause.PROTOCOL:
+        raise endpoint.unheard(detail, closed=True) from None
+    raise endpoint.error(cause, detail) from None
 
 
 def _failure(error: OSError, seconds: float) -> tuple[Cause, str]:
@@ -117,7 +121,8 @@ def _failure(error: OSError, seconds: float) -> tuple[Cause, str]:
     if isinstance(error, TimeoutError):
         return _TIMEOUT, f"no answer within {seconds:.3g} s"
     if error.errno == errno.ECONNRESET:
-        return _REFUSED, "connection reset"
+        # A port that takes no connection refuses it: this one was taken, and is gone before it was looked at.
+        return Cause.PROTOCOL, _AT_ONCE
     return _UNREACHABLE, (error.strerror or "unreachable").lower()
 
 
@@ -182,7 +187,7 @@ def _closed(endpoint: Endpoint, received: bytes) -> TransportError:
     if received:
         detail = f"closed the connection after saying {cleaned(received)!r}"
         return endpoint.error(Cause.PROTOCOL, detail)
-    return endpoint.unheard("accepted the connection and closed it at once", closed=True)
+    return endpoint.unheard(_AT_ONCE, closed=True)
 
 
 def _version_line(received: bytes) -> tuple[bytes | None, bytes]:

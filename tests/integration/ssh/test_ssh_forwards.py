@@ -1,5 +1,9 @@
 """SSH hosts behind a Windows proxy: a forwarded port is connected to, the host's own key is what counts."""
 
+import errno
+
+import pytest
+
 from config.causes import Cause
 from config.targets import HostTarget, PortForward
 from lab.sshd import Sshd, SshdFactory
@@ -94,3 +98,20 @@ def test_stages_of_a_forward_are_those_of_the_proxy_and_then_of_the_host(sshd: S
         pass
     connections.close()
     assert [stage.name for stage in timer.stages] == ["dns", "tcp", "banner", "host_key", "login"]
+
+
+def test_forward_to_a_port_where_nobody_listens_is_reset_and_says_so(sshd: Sshd) -> None:
+    with relay_to("127.0.0.1", free_port()) as relay:
+        error = failure(behind(sshd.target(), relay.port))
+    assert (error.cause, error.proxy) == (Cause.PROXY_FORWARD_REFUSED, "winproxy")
+
+
+def test_reset_as_early_as_in_the_connect_says_so_too(sshd: Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
+    def reset(*_: object) -> None:
+        raise ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
+
+    monkeypatch.setattr("workers.transports.sockets.TcpStream.connect", reset)
+    error = failure(behind(sshd.target(), 15022))
+    assert (error.cause, error.proxy, error.stage) == (Cause.PROXY_FORWARD_REFUSED, "winproxy", "tcp")
+    error = failure(sshd.target())
+    assert (error.cause, error.proxy, error.stage) == (Cause.PROTOCOL, "", "tcp")

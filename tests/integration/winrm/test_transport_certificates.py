@@ -11,7 +11,7 @@ from config.causes import Cause
 from config.fleet import Credential
 from config.targets import HostTarget, PortForward
 from lab.sshd import Sshd
-from tests.support.certificates import CertificateAuthority, self_signed
+from lab.winrm.certificates import CertificateAuthority, self_signed
 from tests.support.relay import Relay, relay_to
 from tests.support.scripted_winrm import Service, scripted
 from tests.support.ssh import QUICK, connected, failure, run
@@ -123,7 +123,7 @@ def test_user_logs_in_with_a_certificate(service: Service, authority: Certificat
     assert service.tls is not None
     service.tls.load_verify_locations(authority.path)
     service.tls.verify_mode = ssl.CERT_REQUIRED
-    user = authority.issue("deploy")
+    user = authority.issue("deploy", client=True)
     credential = Credential(user="deploy", certificate_file=str(user.path), key_file=str(user.key_path))
     target = service.target(
         transport="certificate", ca_file=str(authority.path), certificate_name="web1.corp"
@@ -156,9 +156,11 @@ def test_silence_in_the_handshake_and_a_forward_to_nowhere(service: Service, rel
     assert (error.cause, error.stage) == (Cause.PROTOCOL, "tls")
     with socket.create_server(("127.0.0.1", 0)) as gone:
         port = gone.getsockname()[1]
-    relay.target = ("127.0.0.1", port)
+    relay.forward_to("127.0.0.1", port)
     error = failure(forwarded(service, relay))
-    assert (error.cause, error.stage, error.proxy) == (Cause.PROXY_FORWARD_REFUSED, "tls", "winproxy")
+    # The relay's reset may come as early as during the connect.
+    assert (error.cause, error.proxy) == (Cause.PROXY_FORWARD_REFUSED, "winproxy")
+    assert error.stage in {"tcp", "tls"}
 
 
 def test_handshake_is_a_stage_of_its_own(service: Service, authority: CertificateAuthority) -> None:

@@ -117,7 +117,7 @@ def test_host_is_reached_through_a_forwarded_port_behind_a_linux_proxy(service: 
         target = forwarded(service, relay.port, hops=(sshd.hop(),))
         with connected(target) as session:
             assert run(session, "x") == (b"", 0)
-        relay.target = ("127.0.0.1", free_port())
+        relay.forward_to("127.0.0.1", free_port())
         error = failure(target)
     assert (error.cause, error.proxy) == (Cause.PROXY_FORWARD_REFUSED, "winproxy")
     port = free_port()

@@ -11,7 +11,7 @@ import pytest
 
 from config.causes import Cause
 from config.fleet import Credential
-from tests.support.certificates import Certificate, CertificateAuthority, self_signed
+from lab.winrm.certificates import Certificate, CertificateAuthority, self_signed
 from tests.support.trouble import closing_server, http_server, silent_server
 from workers.credentials import Secret
 from workers.transports.base import TransportError, UnheardError
@@ -114,7 +114,7 @@ def test_self_signed_certificate_is_named_as_such(authority: CertificateAuthorit
 def test_certificate_of_a_private_authority_is_unknown_to_the_system(authority: CertificateAuthority) -> None:
     with server(authority.issue("private", names=("web1.corp",))) as (port, _):
         error = refusal(port, TlsTerms(name="web1.corp"))
-    assert "its issuer CN=Longshore tests is not among the system's authorities" in error.detail
+    assert "its issuer CN=Longshore lab is not among the system's authorities" in error.detail
 
 
 def test_pinned_certificate_is_accepted_for_its_fingerprint_alone(tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_any_certificate_is_taken_where_that_was_asked_for(tmp_path: Path) -> No
 
 
 def test_client_certificate_is_shown(authority: CertificateAuthority) -> None:
-    user = authority.issue("deploy")
+    user = authority.issue("deploy", client=True)
     client = ClientCertificate(certificate_file=str(user.path), key_file=str(user.key_path))
     with server(authority.issue("host", names=("web1.corp",)), authority.path) as (port, seen):
         assert hello(port, checked(authority, client=client)) == b"hello"
@@ -147,7 +147,7 @@ def test_client_certificate_is_shown(authority: CertificateAuthority) -> None:
 
 
 def test_key_of_another_certificate_is_the_credentials_fault(authority: CertificateAuthority) -> None:
-    user, other = authority.issue("one"), authority.issue("two")
+    user, other = authority.issue("one", client=True), authority.issue("two", client=True)
     client = ClientCertificate(
         certificate_file=str(user.path), key_file=str(other.key_path), passphrase=Secret("not-asked-for")
     )
