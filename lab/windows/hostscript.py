@@ -54,7 +54,7 @@ def run(process: Process) -> int:
     except EarlyEndError:
         return FAILED
     except SaidError as said:
-        process.outputs.write("stdout", control(data.get("marker", ""), said.line))
+        process.outputs.write("stdout", control(data["marker"], said.line))
         return said.code
 
 

@@ -50,8 +50,8 @@ class RunDirectory:
             self.work_path = self.machine.full_path(data["work"], profile)
         except PathError as error:
             raise SaidError(FAILED, f"fail workdir {error}") from None
-        self.path = f"{self.work_path}\\runs\\{data.get('run', '')}"
-        self.place = self.work / "runs" / str(data.get("run", ""))
+        self.path = f"{self.work_path}\\runs\\{data['run']}"
+        self.place = self.work / "runs" / str(data["run"])
         self.state, self.word, self.size, self.attempt = "new", "", 0, 0
         self.runner = (0, 0)
 

@@ -38,6 +38,9 @@ _UNITS_OF_KIND = {
 # (its ConsoleHost: Executor reads input objects, WrappedDeserializer does nothing for None).
 _OPTIONS = "-NoProfile -NonInteractive -ExecutionPolicy Bypass -InputFormat None -EncodedCommand"
 
+# The units read these in every mode, and in strict mode PowerShell ends at a field that isn't there.
+_NO_RUN = {"run": "", "marker": ""}
+
 
 class WindowsScript:
     """The script of one run: the same for every host, and free of secrets."""
@@ -110,7 +113,7 @@ class WindowsScript:
 
 def verification(work_directory: str, *, detached: bool) -> Invocation:
     """Prove what a deployment needs of a host; one line per stage, as ``verify.sh`` prints them."""
-    return _shipped("verify", (), {"mode": "verify", "work": work_directory, "detached": detached})
+    return _shipped("verify", (), {**_NO_RUN, "mode": "verify", "work": work_directory, "detached": detached})
 
 
 def unit_names() -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -119,3 +120,26 @@ def test_only_what_a_mode_needs_is_shipped() -> None:
 
     units = [line.removeprefix("#unit ") for line in text.splitlines() if line.startswith("#unit ")]
     assert units == ["base", "process", "state"]
+
+
+@pytest.mark.parametrize(
+    "invocation",
+    [
+        windows.WindowsScript([]).run(WHERE, {}),
+        windows.WindowsScript([]).resume(WHERE, {}, first_step=2),
+        windows.WindowsScript([]).attach(WHERE),
+        windows.WindowsScript([]).probe(WHERE),
+        windows.WindowsScript([]).stop(WHERE, grace=1),
+        windows.WindowsScript([]).put(WHERE, "1.file", size=1, sha256="0" * 64),
+        windows.verification(".longshore", detached=True),
+    ],
+    ids=["run", "resume", "attach", "probe", "stop", "put", "verify"],
+)
+def test_what_a_modes_units_read_is_in_its_data(invocation: Invocation) -> None:
+    _, text, data = _taken_apart(invocation)
+    units = dict(zip(*[iter(re.split(r"^#unit (\S+)\n", text, flags=re.MULTILINE)[1:])] * 2, strict=True))
+    # Every mode begins with its name and its places; only those that enter the run have a token.
+    own = "".join(unit for name, unit in units.items() if name != "base")
+    read = {"mode", "work", "run", "marker"} | set(re.findall(r"\$Ls\.data\.(\w+)", own))
+    assert read <= set(data), "in strict mode PowerShell ends at a field that isn't there"
+    assert "Enter-Run" not in own or {"epoch", "number"} <= set(data)
