@@ -51,7 +51,8 @@ function Start-Runner {
   $name = "longshore-$([Guid]::NewGuid().ToString('N'))"
   $pipe = New-RunnerPipe $name
   $number = New-RunnerProcess $name
-  $start = Get-StartOf (Get-Process -Id $number)
+  $process = Get-Process -Id $number -ErrorAction SilentlyContinue
+  $start = if ($null -eq $process) { [long]0 } else { Get-StartOf $process }
   $connected = $pipe.BeginWaitForConnection($null, $null)
   if (-not $connected.AsyncWaitHandle.WaitOne(60000)) {
     # Nobody has the script, and now nobody can get it.

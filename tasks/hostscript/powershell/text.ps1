@@ -49,7 +49,10 @@ function Invoke-Child([string]$program, [string]$arguments) {
       $each.read = $each.stream.ReadAsync($each.buffer, 0, $each.buffer.Length)
     }
     # What the program has started and let go of may hold its output open for ever.
-    if ($child.HasExited -and (($streams.Count -eq 0) -or ($quiet.Elapsed.TotalSeconds -gt 1))) { return $child.ExitCode }
+    if ($child.HasExited -and (($streams.Count -eq 0) -or ($quiet.Elapsed.TotalSeconds -gt 1))) {
+      # Unsigned, as Windows means it: 3221225786, and not -1073741510.
+      return [BitConverter]::ToUInt32([BitConverter]::GetBytes($child.ExitCode), 0)
+    }
     if ($Ls.deadline.Elapsed.TotalSeconds -ge $Ls.limit) {
       $Ls.timed_out = $true
       $Ls.stuck = @(Stop-Tree $child.Id $start 10).Count -gt 0
