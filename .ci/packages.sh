@@ -33,6 +33,7 @@ systemd-analyze systemd
 zsh zsh
 fish fish
 tcsh tcsh
+wine wine
 END
 
 if [ -z "$missing" ]; then

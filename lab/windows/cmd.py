@@ -37,7 +37,8 @@ def program(arguments: str) -> Program:
         line = found[1].strip()
         if len(line) > 1 and line.startswith('"') and line.endswith('"'):
             line = line[1:-1]
-        return run_line(process, line)
+        wine = process.machine.wine
+        return wine.run_line(process, line) if wine else run_line(process, line)
 
     return run
 

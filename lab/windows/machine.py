@@ -2,11 +2,16 @@
 
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lab.windows import paths
 from lab.windows.processes import InputPipe, Process, ProcessTable, Program, filetime
+
+if TYPE_CHECKING:
+    from lab.windows.wine import Wine
 
 ADMINISTRATOR = "Administrator"
 
@@ -56,6 +61,7 @@ class WindowsMachine:
         iis: None where IIS isn't installed.
         booted: seconds since 1970 of its last start.
         boots: how often it has started.
+        wine: what runs cmd.exe's lines instead of the lab; mostly nothing.
     """
 
     def __init__(self, name: str, directory: Path, *, passwords: Mapping[str, str]) -> None:
@@ -68,6 +74,7 @@ class WindowsMachine:
         self.trouble = Trouble()
         self.booted = time.time() - 3600
         self.boots = 1
+        self.wine: Wine | None = None
         for user in self.passwords:
             (self.drive / "Users" / bare(user)).mkdir(parents=True, exist_ok=True)
         (self.drive / "Windows" / "Temp").mkdir(parents=True, exist_ok=True)
@@ -140,19 +147,25 @@ class WindowsMachine:
         parent: int,
         stdin: InputPipe | None = None,
     ) -> Process:
-        """Start a program of the lab."""
-        pid, started = self.processes.number_and_start()
-        process = Process(
-            self,
-            pid=pid,
-            started=started,
-            parent=parent,
-            command_line=command_line,
-            environment=environment,
-            directory=directory,
-            stdin=stdin,
-        )
-        self.processes.add(process)
+        """Start a program of the lab.
+
+        Raises:
+            KilledError: the process that starts it has ended.
+        """
+        # A process that is being killed starts no other: either its child is there to be found, or never is.
+        with self.processes.named(parent).working() if parent else nullcontext():
+            pid, started = self.processes.number_and_start()
+            process = Process(
+                self,
+                pid=pid,
+                started=started,
+                parent=parent,
+                command_line=command_line,
+                environment=environment,
+                directory=directory,
+                stdin=stdin,
+            )
+            self.processes.add(process)
         process.run(program)
         return process
 

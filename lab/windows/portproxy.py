@@ -4,18 +4,19 @@ It takes a connection before it knows whether the target answers; the client of 
 """
 
 import argparse
+import asyncio
 import contextlib
 import socket
 import struct
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Final, Self
 
 _CONNECT_SECONDS: Final = 5.0
 _PIECE: Final = 256 * 1024
-_NO_LINGERING: Final = struct.pack("ii", 1, 0)
+_BACKLOG: Final = 1024
 
 
 class PortProxy:
@@ -30,13 +31,13 @@ class PortProxy:
         self.address = address
         self.targets = dict(targets)
         self.relayed = 0
-        self._cutting = False
-        self._lock = threading.Lock()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True, name="portproxy")
         self._listeners: list[socket.socket] = []
-        self._ends: set[socket.socket] = set()
-        self._threads: list[threading.Thread] = []
+        self._connections: dict[asyncio.Task[None], socket.socket] = {}
 
     def __enter__(self) -> Self:
+        self._thread.start()
         self.listen()
         return self
 
@@ -44,91 +45,105 @@ class PortProxy:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.cut()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
 
     def listen(self) -> None:
         """Listen on every port of the table."""
-        self._cutting = False
-        for port in self.targets:
-            listener = socket.create_server((self.address, port), backlog=128)
-            self._listeners.append(listener)
-            self._begin(self._accept, listener, port)
+        asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result()
 
     def cut(self) -> None:
         """Listen no more, and cut every connection, as when the proxy goes down."""
-        listeners, self._listeners = self._listeners, []
-        with self._lock:
-            self._cutting = True
-        for listener in listeners:
-            listener.shutdown(socket.SHUT_RDWR)
-        while thread := self._a_thread():
-            with self._lock:
-                for end in self._ends:
-                    _wake(end)
-            thread.join()
-        for listener in listeners:
+        asyncio.run_coroutine_threadsafe(self._cut(), self._loop).result()
+
+    @property
+    def open(self) -> int:
+        """How many connections it holds at this moment."""
+        return len(self._connections)
+
+    async def _listen(self) -> None:
+        for port in self.targets:
+            listener = socket.create_server((self.address, port), backlog=_BACKLOG)
+            listener.setblocking(False)
+            self._listeners.append(listener)
+            # asyncio's own servers lose a connection that comes in the moment in which they are closed.
+            self._loop.add_reader(listener, self._take, listener, port)
+
+    async def _cut(self) -> None:
+        for listener in self._listeners:
+            self._loop.remove_reader(listener)
             listener.close()
+        self._listeners.clear()
+        for task in self._connections:
+            task.cancel()
+        if self._connections:
+            await asyncio.wait(self._connections)
 
-    def _a_thread(self) -> threading.Thread | None:
-        with self._lock:
-            return self._threads.pop() if self._threads else None
-
-    def _begin(self, function: Callable[..., None], *arguments: object) -> None:
-        thread = threading.Thread(target=function, args=arguments, daemon=True)
-        with self._lock:
-            self._threads.append(thread)
-            thread.start()
-
-    def _accept(self, listener: socket.socket, port: int) -> None:
+    def _take(self, listener: socket.socket, port: int) -> None:
         with contextlib.suppress(OSError):
-            while True:
-                client, _ = listener.accept()
-                self._hold(client)
-                self._begin(self._relay, client, port)
+            connection, _ = listener.accept()
+            task = self._loop.create_task(self._relay(connection, port))
+            self._connections[task] = connection
+            task.add_done_callback(self._let_go)
 
-    def _hold(self, end: socket.socket) -> None:
-        # Without lingering, the end of a connection that isn't over is a reset.
-        end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGERING)
-        with self._lock:
-            self._ends.add(end)
-            if self._cutting:
-                _wake(end)
+    def _let_go(self, task: "asyncio.Task[None]") -> None:
+        # Also of one that was cancelled before its first turn.
+        connection = self._connections.pop(task)
+        if task.cancelled() or task.exception() is not None:
+            _reset(connection)
+        connection.close()
 
-    def _let_go(self, end: socket.socket) -> None:
-        with self._lock:
-            self._ends.discard(end)
-            end.close()
-
-    def _relay(self, client: socket.socket, port: int) -> None:
-        try:
-            there = socket.create_connection(self.targets[port], timeout=_CONNECT_SECONDS)
-        except (OSError, KeyError):
-            self._let_go(client)
-            return
-        there.settimeout(None)
-        self._hold(there)
+    async def _relay(self, connection: socket.socket, port: int) -> None:
+        """Ends in an OSError where either side was cut or the target isn't there."""
+        connection.setblocking(False)
+        target = await self._connected(port)
         self.relayed += 1
-        back = threading.Thread(target=self._pass_on, args=(there, client), daemon=True)
-        back.start()
-        self._pass_on(client, there)
-        back.join()
-        self._let_go(there)
-        self._let_go(client)
-
-    def _pass_on(self, source: socket.socket, sink: socket.socket) -> None:
+        ways = [asyncio.ensure_future(_pass_on(*each)) for each in _both(connection, target)]
         try:
-            while data := source.recv(_PIECE):
-                sink.sendall(data)
-            if not self._cutting:
-                sink.shutdown(socket.SHUT_WR)
-        except OSError:
-            _wake(source)
-            _wake(sink)
+            await asyncio.gather(*ways)
+        except BaseException:
+            _reset(target)
+            raise
+        finally:
+            for way in ways:
+                way.cancel()
+            await asyncio.wait(ways)
+            target.close()
+
+    async def _connected(self, port: int) -> socket.socket:
+        address = self.targets.get(port)
+        if address is None:
+            raise ConnectionRefusedError
+        found = await self._loop.getaddrinfo(*address, type=socket.SOCK_STREAM)
+        family, kind, protocol, _, place = found[0]
+        target = socket.socket(family, kind, protocol)
+        target.setblocking(False)
+        try:
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                await self._loop.sock_connect(target, place)
+        except BaseException:
+            target.close()
+            raise
+        return target
 
 
-def _wake(end: socket.socket) -> None:
-    # Whoever reads it reads its end, and nothing is sent: what the other side sees is the reset.
-    with contextlib.suppress(OSError):
-        end.shutdown(socket.SHUT_RD)
+def _both(one: socket.socket, other: socket.socket) -> list[tuple[socket.socket, socket.socket]]:
+    for each in (one, other):
+        each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return [(one, other), (other, one)]
+
+
+def _reset(connection: socket.socket) -> None:
+    """Have the connection end in a reset, and not as one that was closed."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+async def _pass_on(source: socket.socket, sink: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    while data := await loop.sock_recv(source, _PIECE):
+        await loop.sock_sendall(sink, data)
+    sink.shutdown(socket.SHUT_WR)
 
 
 def main() -> None:

@@ -246,6 +246,17 @@ class ProcessTable:
         with self._lock:
             return [each for each in self._processes.values() if each.exit_code is None]
 
+    def named(self, pid: int) -> Process:
+        """The process of this number.
+
+        Raises:
+            KilledError: it has ended, and is forgotten.
+        """
+        with self._lock:
+            if pid not in self._processes:
+                raise KilledError
+            return self._processes[pid]
+
     def alive(self, pid: int, started: int) -> bool:
         """Whether this very process runs."""
         with self._lock:

@@ -82,3 +82,15 @@ def windows_steps(*actions: dict[str, Any], **parameters: str) -> tuple[WindowsS
     )
     steps = steps_for("windows", application, parameters, render=render)
     return tuple(step for step in steps if isinstance(step, WindowsStep))
+
+
+def outputs_of(process: Process) -> tuple[str, str]:
+    """What a process writes to standard output and standard error until it ends."""
+    written: dict[str, bytes] = {"stdout": b"", "stderr": b""}
+    while True:
+        ended = process.ended.is_set()
+        parts = process.outputs.take(20.0)
+        for stream, data in parts:
+            written[stream] += data
+        if ended and not parts:
+            return written["stdout"].decode(errors="replace"), written["stderr"].decode(errors="replace")
