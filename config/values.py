@@ -4,7 +4,7 @@ import math
 import re
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
@@ -122,3 +122,6 @@ CountOrPercent = Annotated[
     Words(expected='a count such as 5, or a percent such as "25%"'),
 ]
 BatchSize = Annotated[CountOrPercent, AfterValidator(_above_zero)]
+
+FolderFormat = Literal["tar", "zip"]
+"""What a folder that is uploaded is packed as."""

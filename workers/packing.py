@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal, cast
+from typing import BinaryIO, cast
+
+from config.values import FolderFormat
 
 CHUNK_BYTES = 256 * 1024
-FolderFormat = Literal["tar", "zip"]
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 

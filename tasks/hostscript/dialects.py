@@ -1,12 +1,11 @@
 """One face for the host scripts of all operating systems."""
 
 from collections.abc import Mapping
-from typing import Literal, Protocol
+from typing import Protocol
 
+from config.values import FolderFormat
 from tasks.hostscript import driver
 from tasks.hostscript.driver import HostRun, Invocation
-
-FolderFormat = Literal["tar", "zip"]
 
 
 class HostScript(Protocol):

@@ -10,8 +10,8 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
+from config.values import FolderFormat
 from tasks.actions.windows import WindowsStep
-from tasks.hostscript.dialects import FolderFormat
 from tasks.hostscript.driver import OWN_VARIABLES, HostRun, Invocation, check_environment
 
 _FOLLOWING = ("process", "state", "follow")

@@ -107,6 +107,7 @@ def test_forward_to_a_port_where_nobody_listens_is_reset_and_says_so(sshd: Sshd)
 
 
 def test_reset_as_early_as_in_the_connect_says_so_too(sshd: Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Whether a reset overtakes the connect is the kernel's to say: a real relay does it now and then only.
     def reset(*_: object) -> None:
         raise ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
 
