@@ -22,7 +22,7 @@ from lab.windows.processes import Process, Program, Stream
 NOT_FOUND = 9009
 _DEEPEST = 16
 _ARGUMENTS = re.compile(r"^\s*(?:/[dsq]\s+)*/c\s*(.*)$", re.IGNORECASE | re.DOTALL)
-_PROGRAMS = frozenset({"cmd", "cmd.exe", "powershell", "powershell.exe"})
+_PROGRAMS = frozenset({"cmd", "powershell"})
 _STREAMS: dict[int, Stream] = {1: "stdout", 2: "stderr"}
 
 
@@ -172,7 +172,7 @@ def _carry_out(session: Session, text: str, *, called: bool = False) -> int | No
         return carry_out(session, rest)
     whole = re.match(r'("[^"]+"|\S+)\s*(.*)$', text, re.DOTALL)
     path, arguments = (whole[1], whole[2]) if whole else (text, "")
-    if path.lower() in _PROGRAMS:
+    if path.lower().removesuffix(".exe") in {*_PROGRAMS, *session.process.machine.programs}:
         return _child(session, text)
     file = _batch_file(session, path.strip('"'))
     if file is None:

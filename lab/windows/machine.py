@@ -1,7 +1,8 @@
 """A stand-in Windows host: what is left of it when no connection is open."""
 
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,6 +58,7 @@ class WindowsMachine:
         drive: the folder that plays drive C:.
         passwords: by user.
         processes: all that run on it.
+        programs: that somebody has installed, by name in lower case without ``.exe``, given their arguments.
         services: by name in lower case.
         iis: None where IIS isn't installed.
         booted: seconds since 1970 of its last start.
@@ -69,11 +71,13 @@ class WindowsMachine:
         self.drive = directory / "C"
         self.passwords = dict(passwords)
         self.processes = ProcessTable()
+        self.programs: dict[str, Callable[[str], Program]] = {}
         self.services: dict[str, Service] = {}
         self.iis: Iis | None = None
         self.trouble = Trouble()
         self.booted = time.time() - 3600
         self.boots = 1
+        self._power = threading.Lock()
         self.wine: Wine | None = None
         for user in self.passwords:
             (self.drive / "Users" / bare(user)).mkdir(parents=True, exist_ok=True)
@@ -129,7 +133,7 @@ class WindowsMachine:
             name.upper(): value for name, value in (environment or {}).items()
         }
         return self.launch(
-            program_of(command_line),
+            program_of(command_line, self.programs),
             command_line=command_line,
             environment=variables,
             directory=directory or self.profile(login),
@@ -153,7 +157,7 @@ class WindowsMachine:
             KilledError: the process that starts it has ended.
         """
         # A process that is being killed starts no other: either its child is there to be found, or never is.
-        with self.processes.named(parent).working() if parent else nullcontext():
+        with self._power, self.processes.named(parent).working() if parent else nullcontext():
             pid, started = self.processes.number_and_start()
             process = Process(
                 self,
@@ -171,11 +175,12 @@ class WindowsMachine:
 
     def reboot(self) -> None:
         """End every process; what is on the disk stays."""
-        while running := self.processes.running():
-            for process in running:
+        with self._power:
+            # First: whoever finds another process gone must not take it for one that was ended.
+            self.booted = time.time()
+            self.boots += 1
+            for process in self.processes.running():
                 process.kill()
-        self.booted = time.time()
-        self.boots += 1
 
     def rebooted_since(self, started: int) -> bool:
         """Whether a process that was started then is from before the last start."""

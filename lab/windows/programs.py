@@ -1,7 +1,7 @@
 """Which program of the lab a command line names."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from lab.windows import cmd, powershell
 from lab.windows.processes import Process, Program
@@ -10,13 +10,18 @@ _FIRST_WORD = re.compile(r'^\s*(?:"([^"]+)"|(\S+))\s*(.*)$', re.DOTALL)
 NOT_FOUND = 9009
 
 
-def program_of(command_line: str) -> Program:
-    """The program, given its arguments; one that is not known says so, and fails."""
+def program_of(command_line: str, installed: Mapping[str, Callable[[str], Program]]) -> Program:
+    """The program, given its arguments; one that is not known says so, and fails.
+
+    Args:
+        command_line: as ``CreateProcess`` takes it.
+        installed: programs besides Windows' own, by name in lower case without ``.exe``.
+    """
     found = _FIRST_WORD.match(command_line)
     if found is None:
         return _unknown("")
     name = (found[1] or found[2]).replace("/", "\\").rsplit("\\", 1)[-1].lower().removesuffix(".exe")
-    maker = _PROGRAMS.get(name)
+    maker = _PROGRAMS.get(name) or installed.get(name)
     return _unknown(name) if maker is None else maker(found[3])
 
 
