@@ -38,6 +38,8 @@ PROBE_SECONDS = 60.0
 """After this long without output the host is asked whether the run's processes are still there."""
 HANDS_ON_SECONDS = 10.0
 """For this long a lost connection is made again at once; then the host waits, and others have the slot."""
+MOST_LOST_BEFORE = 4
+"""So many connections may be lost before anything has begun on the host; then it counts as out of reach."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +86,7 @@ class Deployment:
         self._inherited = self._begun = self.held.claim.may_have_begun
         self._waited = self.held.claim.waited
         self._uploaded = False
+        self._lost_before = 0
         self._ending = self._confirmed_gone = False
         self._mode: Callable[[], driver.Invocation] = self._run_or_attach
 
@@ -106,20 +109,33 @@ class Deployment:
             except _Over as over:
                 return over.result
             except TransportError as error:
-                if not self._begun:
-                    return self._not_begun(error)
-                if error.cause is Cause.COMMAND and self._progress.status is None and not self._inherited:
-                    # The host would not take the command, or not all of its input: nothing of it runs.
-                    return _failed(error.cause, error.detail)
                 if self._offset > heard:
                     patience = Patience(hands_on)
-                if not patience.wait(self.held):
-                    return self._later(error, self.settings.reconnect_seconds) or self._unanswered(error)
+                end = self._given_up(error, patience)
+                if end is not None:
+                    return end
         return HandedOver()
 
     def rest_of_log(self) -> LogPart:
         """What the host printed and no report has carried yet."""
         return self.reporter.rest()
+
+    def _given_up(self, error: TransportError, patience: Patience) -> HostResult | Later | None:
+        """How it ends, for this worker, with an error of a connection; None when another is to be made."""
+        if not self._begun:
+            again = self._may_stand_again(error) and Patience(HANDS_ON_SECONDS).wait(self.held)
+            return None if again else self._not_begun(error)
+        if error.cause is Cause.COMMAND and self._progress.status is None and not self._inherited:
+            # The host would not take the command, or not all of its input: nothing of it runs.
+            return _failed(error.cause, error.detail)
+        if patience.wait(self.held):
+            return None
+        return self._later(error, self.settings.reconnect_seconds) or self._unanswered(error)
+
+    def _may_stand_again(self, error: TransportError) -> bool:
+        """Whether a new connection is worth a try, where nothing has begun that would be asked about."""
+        self._lost_before += error.lost
+        return error.lost and self._lost_before <= MOST_LOST_BEFORE and not self.held.cancelled.is_set()
 
     def _not_begun(self, error: TransportError) -> HostResult | Later:
         if self.held.cancelled.is_set():

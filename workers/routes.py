@@ -203,7 +203,7 @@ class _Way:
             if target.forward is None or error.proxy != entry.name:
                 raise
             # Its reset may come before the connection was looked at for the first time.
-            nothing = _nothing_behind(entry, target, closed=error.closed)
+            nothing = _nothing_behind(entry, target, closed=error.lost)
             nothing.stage = error.stage
             raise nothing from None
 
@@ -218,7 +218,7 @@ class _Way:
                 raise
             blamed = _blame(passed)
             if blamed is None and isinstance(error, UnheardError) and target.forward is not None:
-                blamed = _nothing_behind(entry_of(target, host), target, closed=error.closed)
+                blamed = _nothing_behind(entry_of(target, host), target, closed=error.lost)
             if blamed is None:
                 raise
             blamed.stage = error.stage
@@ -230,7 +230,7 @@ def _nothing_behind(entry: Endpoint, target: HostTarget, *, closed: bool) -> Tra
     host = f"{target.name} ({target.address} port {target.port})"
     if closed:
         detail = f"took the connection and closed it at once: nothing answers for it at {host}"
-        return entry.error(Cause.PROXY_FORWARD_REFUSED, detail)
+        return entry.error(Cause.PROXY_FORWARD_REFUSED, detail, lost=True)
     detail = f"took the connection, but nothing was heard through it from {host}"
     return entry.error(Cause.PROXY_FORWARD_TIMEOUT, detail)
 

@@ -10,10 +10,10 @@ from lab.windows.machine import WindowsMachine
 from lab.winrm.certificates import Certificate, CertificateAuthority
 from lab.winrm.host import WinrmHost
 from lab.winrm.server import WinrmServer
+from tests.support.ledgers import WINDOWS_LEDGER
 from tests.support.windows_host import PASSWORD, USER
 
 PASSWORD_VARIABLE = "WINRM_PASSWORD"  # noqa: S105 - its name
-_LEDGER = "C:\\ledger.txt"
 
 
 @dataclass
@@ -30,8 +30,8 @@ class Desk:
     server: WinrmServer
     authority: CertificateAuthority
 
-    def fleet(self, **cluster: Any) -> dict[str, Any]:
-        """A fleet of one cluster, ``desk``."""
+    def fleet(self, hosts: int | None = None, **cluster: Any) -> dict[str, Any]:
+        """A fleet of one cluster, ``desk``, with the first ``hosts`` of them, or all."""
         return {
             "pools": {"official": {"kind": "official"}},
             "credentials": {"admin": {"user": USER, "password": {"env": PASSWORD_VARIABLE}}},
@@ -42,7 +42,7 @@ class Desk:
                     "credential": "admin",
                     "port": self.server.port,
                     "winrm": {"ca_file": str(self.authority.path)},
-                    "hosts": dict(self.addresses),
+                    "hosts": dict(list(self.addresses.items())[:hosts]),
                     **cluster,
                 }
             },
@@ -50,7 +50,7 @@ class Desk:
 
     def ledger(self, name: str) -> list[str]:
         """What a host's steps have written, a line each."""
-        place = self.hosts[name].machine.place(_LEDGER)
+        place = self.hosts[name].machine.place(WINDOWS_LEDGER)
         return place.read_text().splitlines() if place.exists() else []
 
     def certificate(self, name: str, **options: Any) -> Certificate:

@@ -1,11 +1,16 @@
 """A ledger on every host: what each step did, by the host's own account. The witness of the fault tests."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lab.windows.processes import Process, Program
+
+WINDOWS_LEDGER = "C:\\ledger.txt"
+WINDOWS_PROGRAM = "ledger"
 _LINE = re.compile(r"(begin|end) (\d+) (\S+) (\d+) (\d+)")
 
 
@@ -54,6 +59,51 @@ def ledgered(folder: Path, step: int, work: str, **fields: Any) -> dict[str, Any
         f"{end} >> {ledger}; {end}",
     ]
     return {"name": f"step {step}", "run": "\n".join(lines), **fields}
+
+
+def ledgered_on_windows(step: int, seconds: float, **fields: Any) -> dict[str, Any]:
+    """The same on a machine on which ``ledger_program`` is installed; its work is to wait, and to tell.
+
+    Args:
+        step: its number, from 1.
+        seconds: how long it works.
+        fields: further fields of the action.
+    """
+    command = f"{WINDOWS_PROGRAM} {step} {seconds:g}"
+    return {"name": f"step {step}", "run": command, "shell": "cmd", **fields}
+
+
+def ledger_program(says: str) -> Callable[[str], Program]:
+    """A program for stand-in Windows machines: a step with its number and how many seconds it works.
+
+    Args:
+        says: what it prints when it has worked, with variables of its environment as ``str.format`` has them.
+    """
+
+    def with_arguments(arguments: str) -> Program:
+        step, seconds = arguments.split()
+
+        def run(process: Process) -> int:
+            began = _now()
+            _tell(process, f"begin {step} {process.environment['LONGSHORE_RUN']} {began} {began}")
+            process.wait(float(seconds))
+            process.print(says.format(**process.environment))
+            _tell(process, f"end {step} {process.environment['LONGSHORE_RUN']} {began} {_now()}")
+            return 0
+
+        return run
+
+    return with_arguments
+
+
+def _now() -> int:
+    return int(time.time() * 1000)
+
+
+def _tell(process: Process, line: str) -> None:
+    with process.working(), process.machine.place(WINDOWS_LEDGER).open("a") as ledger:
+        ledger.write(f"{line}\n")
+    process.print(line)
 
 
 def read_ledgers(folder: Path) -> dict[str, list[Line]]:

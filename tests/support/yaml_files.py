@@ -15,6 +15,11 @@ def write_yaml(path: Path, content: dict[str, Any]) -> Path:
     return path
 
 
+def web_address(number: int) -> str:
+    """Where a host of ``fleet_of`` is reached, counted from 1."""
+    return f"127.0.1.{number}"
+
+
 def fleet_of(sshd: Sshd, hosts: int = 3, *, home: Path, proxy: Sshd | None = None) -> dict[str, Any]:
     """A fleet whose hosts are loopback addresses of one sshd, each with a work directory of its own."""
     account = sshd.account
@@ -29,7 +34,7 @@ def fleet_of(sshd: Sshd, hosts: int = 3, *, home: Path, proxy: Sshd | None = Non
                 "port": sshd.port,
                 "hosts": {
                     f"web-{number}": {
-                        "address": f"127.0.1.{number}",
+                        "address": web_address(number),
                         "work_directory": f"{home}/web-{number}",
                     }
                     for number in range(1, hosts + 1)
@@ -48,6 +53,15 @@ def fleet_of(sshd: Sshd, hosts: int = 3, *, home: Path, proxy: Sshd | None = Non
         fleet["proxies"] = {"bastion": bastion}
         fleet["clusters"]["web"]["proxy"] = "bastion"
     return fleet
+
+
+def merged(*fleets: dict[str, Any]) -> dict[str, Any]:
+    """One fleet with all that these declare."""
+    sections = {section for fleet in fleets for section in fleet}
+    return {
+        section: {name: entry for fleet in fleets for name, entry in fleet.get(section, {}).items()}
+        for section in sorted(sections)
+    }
 
 
 def application_of(*actions: dict[str, Any], rollout: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -42,7 +42,10 @@ class TransportError(Exception):
         stage: the verification stage in which it happened (``dns``, ``tcp``, ``proxy_login``, ...).
         observed_key: for host key causes, the key that the host showed, as ``type base64``.
         proxy: name of the proxy that is at fault; empty where none is.
+        lost: a connection stood, and was closed or cut; another one may well stand.
     """
+
+    lost: bool = False
 
     def __init__(
         self, cause: Cause, detail: str, *, stage: str = "", observed_key: str | None = None, proxy: str = ""
@@ -56,13 +59,7 @@ class TransportError(Exception):
 
 
 class UnheardError(TransportError):
-    """A connection stood, but the other side never said anything on it.
-
-    Attributes:
-        closed: it closed the connection; else it was silent until the deadline.
-    """
-
-    closed: bool = False
+    """A connection stood, but the other side never said anything on it: closed it, or was silent too long."""
 
 
 class Follow(Protocol):

@@ -46,17 +46,22 @@ class Endpoint:
         through = f" through {self.through}" if self.through else ""
         return f"{'proxy ' if self.is_proxy else ''}{self.name} ({self.address} port {self.port}{through})"
 
-    def error(self, cause: Cause, detail: str, *, observed_key: str | None = None) -> TransportError:
+    def error(
+        self, cause: Cause, detail: str, *, observed_key: str | None = None, lost: bool = False
+    ) -> TransportError:
         """An error at this endpoint, with the cause that says whether a proxy or the host failed.
 
         Args:
             cause: as it is named when the host fails.
             detail: what happened, to follow the endpoint's name.
             observed_key: the key that it showed.
+            lost: a connection stood, and was closed or cut; always so with the cause of that name.
         """
         proxy = self.name if self.is_proxy else ""
         detail = f"{self.place}: {detail}"
-        return TransportError(self._cause(cause), detail, observed_key=observed_key, proxy=proxy)
+        error = TransportError(self._cause(cause), detail, observed_key=observed_key, proxy=proxy)
+        error.lost = lost or cause is Cause.CONNECTION_LOST
+        return error
 
     def unheard(self, detail: str, *, closed: bool) -> UnheardError:
         """An error at this endpoint, which took the connection and then said nothing at all.
@@ -67,7 +72,7 @@ class Endpoint:
         """
         proxy = self.name if self.is_proxy else ""
         error = UnheardError(self._cause(Cause.PROTOCOL), f"{self.place}: {detail}", proxy=proxy)
-        error.closed = closed
+        error.lost = closed
         return error
 
     def _cause(self, cause: Cause) -> Cause:

@@ -155,11 +155,12 @@ def _not_connected(
         return endpoint.error(
             Cause.CONNECTION_LOST, f"the connection was lost during the login: {wire.why_lost()}"
         )
+    closed = isinstance(error, EOFError | OSError)
     if wire.is_active():
         return endpoint.error(
             Cause.PROTOCOL, f"the key exchange was not done within {deadlines.handshake:g} s"
         )
-    if wire.farewell or isinstance(error, EOFError | OSError):
-        said = wire.farewell or "it closed the connection"
-        return endpoint.error(Cause.PROTOCOL, f"the key exchange failed: {said}")
-    return endpoint.error(Cause.PROTOCOL, f"the key exchange failed: {cleaned(str(error))}")
+    why = wire.farewell or ("it closed the connection" if closed else cleaned(str(error)))
+    return endpoint.error(
+        Cause.PROTOCOL, f"the key exchange failed: {why}", lost=closed and not wire.farewell
+    )

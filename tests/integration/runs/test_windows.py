@@ -13,12 +13,14 @@ import pytest
 from lab.sshd import SshdFactory
 from lab.tcp import free_port
 from lab.windows.portproxy import PortProxy
+from tasks.deploying import MOST_LOST_BEFORE
 from tasks.outcomes import RunState
 from tasks.record.views import RunView
 from tests.support.desk import PASSWORD_VARIABLE, Desk, running_desk
+from tests.support.relay import forwarded
 from tests.support.rollout import Rollout, outcomes
 from tests.support.windows_host import PASSWORD
-from tests.support.yaml_files import application_of, write_yaml
+from tests.support.yaml_files import application_of, merged, write_yaml
 
 HOSTS = 3
 
@@ -52,10 +54,8 @@ def test_a_verification_walks_every_stage(rollout: Rollout, desk: Desk) -> None:
 
 def test_one_verification_takes_hosts_of_both_systems(rollout: Rollout, desk: Desk) -> None:
     rollout.site.start_worker("official")
-    windows, linux = desk.fleet(), rollout.fleet()
-    fleet = {**windows, **{key: {**windows[key], **linux[key]} for key in ("credentials", "clusters")}}
 
-    view = _verified(rollout, fleet, "desk", "web")
+    view = _verified(rollout, merged(desk.fleet(), rollout.fleet()), "desk", "web")
 
     assert (view.state, outcomes(view)) == (RunState.SUCCEEDED, [["ok"] * 2 * HOSTS])
 
@@ -105,6 +105,40 @@ def test_an_upload_arrives(rollout: Rollout, desk: Desk, tmp_path: Path) -> None
     machine = desk.hosts["desk-1"].machine
     assert machine.place("C:\\site\\index.html").read_text() == "hello"
     assert machine.place("C:\\site\\css\\main.css").read_bytes() == bytes(range(256)) * 3000
+
+
+def test_an_upload_that_is_cut_goes_on_where_it_was(rollout: Rollout, desk: Desk, tmp_path: Path) -> None:
+    rollout.site.start_worker("official")
+    _verified(rollout, desk.fleet(), "desk-1")
+    file, host = tmp_path / "site.bin", desk.hosts["desk-1"]
+    file.write_bytes(bytes(range(256)) * 8000)
+    for _ in range(3):
+        host.trouble.drop_next("Send", carried_out=True)
+
+    application = application_of({"upload": {"from": str(file), "to": "C:\\site.bin"}})
+    view = rollout.end(rollout.submit(desk.fleet(), application, "desk-1"))
+
+    assert view.state is RunState.SUCCEEDED, view.batches
+    assert host.machine.place("C:\\site.bin").read_bytes() == file.read_bytes()
+
+
+def test_a_connection_that_is_lost_in_the_login_is_made_again_some_times(
+    rollout: Rollout, desk: Desk
+) -> None:
+    rollout.site.start_worker("official")
+    _verified(rollout, desk.fleet(), "desk-1", "desk-2")
+    desk.server.drop()
+    blinking, bad = desk.hosts["desk-1"], desk.hosts["desk-2"]
+    for host, times in ((blinking, MOST_LOST_BEFORE), (bad, MOST_LOST_BEFORE + 1)):
+        for _ in range(times):
+            host.trouble.drop_next("Create", carried_out=False)
+
+    application = application_of(_cmd("echo one>>C:\\ledger.txt"), rollout={"max_failed": 1})
+    view = rollout.end(rollout.submit(desk.fleet(hosts=2), application, "desk"))
+
+    assert outcomes(view) == [["ok", "unreachable"]]
+    assert (desk.ledger("desk-1"), desk.ledger("desk-2")) == (["one"], [])
+    assert view.batches[0].hosts[1].cause == "connection_lost"
 
 
 def test_ten_steps_cost_few_requests(rollout: Rollout, desk: Desk) -> None:
@@ -184,13 +218,7 @@ def test_hosts_are_reached_through_a_linux_proxy(
     rollout: Rollout, desk: Desk, sshd_factory: SshdFactory
 ) -> None:
     rollout.site.start_worker("official")
-    linux = rollout.fleet(proxy=sshd_factory())
-    fleet = desk.fleet(proxy="bastion")
-    fleet = {
-        **fleet,
-        "proxies": linux["proxies"],
-        "credentials": {**fleet["credentials"], **linux["credentials"]},
-    }
+    fleet = merged(desk.fleet(proxy="bastion"), rollout.fleet(proxy=sshd_factory()))
 
     view = rollout.end(rollout.submit(fleet, application_of(_cmd("echo one>>C:\\ledger.txt")), "desk"))
 
@@ -205,22 +233,15 @@ def proxy(desk: Desk) -> Iterator[PortProxy]:
         yield proxy
 
 
-def _forwarded(desk: Desk, proxy: PortProxy) -> dict[str, Any]:
-    ports = {address: port for port, (address, _) in proxy.targets.items()}
-    hosts = {
-        name: {"address": address, "forward_port": ports[address]} for name, address in desk.addresses.items()
-    }
-    winproxy = {"os": "windows", "address": "127.0.0.1", "ports": "1024-65535"}
-    return {**desk.fleet(proxy="winproxy", hosts=hosts), "proxies": {"winproxy": winproxy}}
-
-
 def test_hosts_are_reached_through_a_windows_proxys_ports(
     rollout: Rollout, desk: Desk, proxy: PortProxy
 ) -> None:
     rollout.site.start_worker("official")
 
     view = rollout.end(
-        rollout.submit(_forwarded(desk, proxy), application_of(_cmd("echo one>>C:\\ledger.txt")), "desk")
+        rollout.submit(
+            forwarded(desk.fleet(), proxy), application_of(_cmd("echo one>>C:\\ledger.txt")), "desk"
+        )
     )
 
     assert (view.state, view.batches[0].hosts[0].route) == (RunState.SUCCEEDED, "via winproxy")
@@ -232,7 +253,7 @@ def test_a_port_that_is_forwarded_to_another_host_is_found_out(
     rollout: Rollout, desk: Desk, proxy: PortProxy
 ) -> None:
     rollout.site.start_worker("official")
-    fleet = _forwarded(desk, proxy)
+    fleet = forwarded(desk.fleet(), proxy)
     first, second, *_ = proxy.targets
     proxy.targets[first] = proxy.targets[second]
 
@@ -248,7 +269,7 @@ def test_a_forward_whose_target_is_down_names_the_proxys_port(
     rollout: Rollout, desk: Desk, proxy: PortProxy
 ) -> None:
     rollout.site.start_worker("official")
-    fleet = _forwarded(desk, proxy)
+    fleet = forwarded(desk.fleet(), proxy)
     first = next(iter(proxy.targets))
     proxy.targets[first] = ("127.0.0.1", free_port())
 
@@ -266,7 +287,7 @@ def test_a_relay_that_goes_down_in_mid_step_and_comes_back_costs_nothing_but_tim
     application = application_of(
         _cmd("echo one>>C:\\ledger.txt"), _cmd("ping -n 3 127.0.0.1>nul\necho two>>C:\\ledger.txt")
     )
-    run = rollout.submit(_forwarded(desk, proxy), application, "desk-1")
+    run = rollout.submit(forwarded(desk.fleet(), proxy), application, "desk-1")
     rollout.site.wait_for(lambda: desk.ledger("desk-1") == ["one"], "the first step")
 
     proxy.cut()

@@ -185,5 +185,5 @@ def test_silence_and_an_end_at_once_are_told_apart(authority: CertificateAuthori
         silent = refusal(listener.port, checked(authority), 0.3)
     assert isinstance(closed, UnheardError)
     assert isinstance(silent, UnheardError)
-    assert (closed.closed, silent.closed) == (True, False)
+    assert (closed.lost, silent.lost) == (True, False)
     assert {closed.cause, silent.cause} == {Cause.PROTOCOL}

@@ -183,4 +183,4 @@ def _unheard(host: Endpoint, settings: WinRM, *, silent: bool) -> TransportError
         return host.unheard(f"accepted the connection, but {what}", closed=not silent)
     # TLS stood, so the host itself is there, whatever it is reached through.
     cause = Cause.AUTH if settings.transport == "certificate" and not silent else Cause.PROTOCOL
-    return host.error(cause, f"did the TLS handshake over the connection, but {what}")
+    return host.error(cause, f"did the TLS handshake over the connection, but {what}", lost=not silent)
