@@ -10,13 +10,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 
 import psutil
 import redis
 
-from tests.chaos.scene import Scene, short_disk
+from config.targets import RouteKind
+from tests.chaos.scene import MOST_HOSTS, Scene, short_disk
+from tests.support.ledgers import WINDOWS_PROGRAM
+from tests.support.yaml_files import web_address
 
 QUEUE = "longshore.official"
 POWER_LOSS_SECONDS = 1.0
@@ -130,6 +134,24 @@ def kill_proxy(scene: Scene, random: Random) -> str:
     return f"the proxy away for {away:.1f} s"
 
 
+def kill_relay(scene: Scene, random: Random) -> str:
+    """The Windows proxy goes down, with all connections through it, and comes back after a while."""
+    away = random.uniform(0.2, 3.0)
+    scene.relay.cut()
+    time.sleep(away)  # the length of the outage is what is tried
+    scene.relay.listen()
+    return f"the relay away for {away:.1f} s"
+
+
+def cut_connections(scene: Scene, _random: Random) -> str:
+    """Every connection to a host is cut; the hosts go on."""
+    scene.desk.server.drop()
+    for number in range(1, MOST_HOSTS + 1):
+        # By address: what has the connection ends, and what a session has started doesn't.
+        scene.sshd.kill_sessions(web_address(number))
+    return "all connections to hosts cut"
+
+
 def drop_message(scene: Scene, _random: Random) -> str:
     """A message that is taken from its queue and gets nowhere."""
     taken = scene.site.broker.brpop([QUEUE], timeout=2)
@@ -137,15 +159,24 @@ def drop_message(scene: Scene, _random: Random) -> str:
 
 
 def reboot_host(scene: Scene, random: Random) -> str:
-    """A host restarts in mid-step: its processes are killed, and its kernel has another boot id."""
+    """A host restarts in mid-step."""
     for _ in range(100):
-        at_work = list(_runners(scene))
+        at_work = [*_runners(scene), *_desks_at_work(scene)]
         if at_work:
             break
         time.sleep(0.02)
     else:
         return "no host was at work"
-    go = random.choice(at_work)
+    chosen = random.choice(at_work)
+    if isinstance(chosen, str):
+        scene.desk.hosts[chosen].reboot()
+        scene.desk.server.drop(scene.desk.addresses[chosen])
+        return f"{chosen} restarted"
+    return f"{_reboot_linux(scene, chosen)} restarted"
+
+
+def _reboot_linux(scene: Scene, go: Path) -> str:
+    """Kill a host's processes, and give its kernel another boot id; its name."""
     host = go.parents[2].name
     pid = int(go.read_text().split()[0])
     members = _session(pid)
@@ -158,8 +189,16 @@ def reboot_host(scene: Scene, random: Random) -> str:
             members = _session(pid)
             for path in (go, *go.parents[2].glob("active.*")):
                 path.write_text(_with_other_boot(path.read_text()))
-    scene.sshd.kill_sessions(f"127.0.1.{host.removeprefix('web-')}")
-    return f"{host} restarted"
+    scene.sshd.kill_sessions(web_address(int(host.removeprefix("web-"))))
+    return host
+
+
+def _desks_at_work(scene: Scene) -> list[str]:
+    return [
+        name
+        for name, host in scene.desk.hosts.items()
+        if any(each.command_line.startswith(WINDOWS_PROGRAM) for each in host.machine.processes.running())
+    ]
 
 
 def _runners(scene: Scene) -> Iterator[Path]:
@@ -253,6 +292,13 @@ class Echo:
 @contextmanager
 def full_disk(scene: Scene, host: str) -> Iterator[Callable[[], None]]:
     """A host with a small disk; what it gives fills the disk."""
+    if host in scene.desk.hosts:
+        trouble = scene.desk.hosts[host].machine.trouble
+        try:
+            yield partial(setattr, trouble, "disk_full", True)
+        finally:
+            trouble.disk_full = False
+        return
     with short_disk(scene, host) as place:
 
         def fill() -> None:
@@ -268,11 +314,13 @@ class Kind:
     """A kind of fault for random schedules.
 
     Attributes:
+        route: the route that it takes something from, if it does.
         may_end: how runs may end besides well, since it takes something from them that nobody can give back.
     """
 
     name: str
     fault: Fault
+    route: RouteKind | None = None
     may_end: tuple[str, ...] = ()
 
 
@@ -284,7 +332,9 @@ KINDS = (
     Kind(name="worker with a wrong clock", fault=shift_clock),
     Kind(name="Redis killed", fault=kill_redis),
     Kind(name="power loss", fault=lose_power),
-    Kind(name="proxy killed", fault=kill_proxy),
+    Kind(name="proxy killed", fault=kill_proxy, route="jump"),
+    Kind(name="relay killed", fault=kill_relay, route="forward"),
+    Kind(name="connections cut", fault=cut_connections),
     Kind(name="message dropped", fault=drop_message),
     Kind(name="host restarted", fault=reboot_host, may_end=("needs_attention",)),
     Kind(name="cancelled, worker killed", fault=cancel_and_kill, may_end=("cancelled",)),

@@ -4,12 +4,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
+from typing import get_args
 
+from config.targets import RouteKind
 from producer import Run
 from tests.chaos.faults import KINDS, Kind
-from tests.chaos.scene import RUNS_LOOKED_AT, Rollout, Scene
-
-MOST_HOSTS = 6
+from tests.chaos.scene import MOST_HOSTS, RUNS_LOOKED_AT, Cluster, Rollout, Scene
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +65,8 @@ def drawn(seed: int, kinds: Sequence[Kind] = KINDS) -> Round:
         steps=steps,
         idempotent=[number for number in range(1, len(steps) + 1) if random.random() < 0.2],
         batches=random.choice([["100%"], [1, "100%"], [1, 2, 2], [2], ["50%", "100%"]]),
-        by_proxy=random.random() < 0.3 or any(kind.name == "proxy killed" for kind in chosen),
+        cluster=random.choice(get_args(Cluster)),
+        route=next((kind.route for kind in chosen if kind.route), random.choice(get_args(RouteKind))),
     )
     moments = sorted(random.uniform(0.0, 0.9 * rollout.seconds) for _ in chosen)
     return Round(

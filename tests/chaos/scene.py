@@ -9,24 +9,43 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
+from config.targets import RouteKind
 from lab.accounts import Account, is_root
 from lab.sshd import Sshd, running_servers
+from lab.tcp import free_port
+from lab.windows.portproxy import PortProxy
 from producer import Client, Run
 from tasks.batches import split_batches
+from tasks.outcomes import RunState
 from tasks.record import keys
-from tests.support.ledgers import ledgered, read_ledgers
+from tests.support.desk import PASSWORD_VARIABLE, Desk, running_desk
+from tests.support.ledgers import (
+    WINDOWS_PROGRAM,
+    Line,
+    ledger_program,
+    ledgered,
+    ledgered_on_windows,
+    lines_in,
+    read_ledgers,
+)
 from tests.support.promises import broken_promises
+from tests.support.relay import forwarded
 from tests.support.site import ROOT, Site, running_site
-from tests.support.yaml_files import application_of, fleet_of, write_yaml
+from tests.support.windows_host import PASSWORD
+from tests.support.yaml_files import application_of, fleet_of, merged, web_address, write_yaml
+
+Cluster = Literal["web", "desk"]
+MOST_HOSTS = 6
 
 SHORT_LEASES = {
     "LONGSHORE_LEASE_SECONDS": "3",
     "LONGSHORE_SWEEP_INTERVAL": "1",
     "LONGSHORE_CANCEL_GRACE": "1",
 }
-SECRET = "s3cr3t-Tr0ub4dor-and-3"  # noqa: S105 - planted, to be found nowhere
+SECRET = "s3cr3t-of-the-shop"  # noqa: S105 - planted, to be found nowhere
+_SECRETS = (SECRET, PASSWORD)
 END_SECONDS = 90.0
 """After the last fault, a run has this long to end or to say why it waits."""
 RUNS_LOOKED_AT = 4
@@ -43,14 +62,16 @@ class Rollout:
         steps: seconds that each step works.
         idempotent: numbers of the steps that are, from 1.
         batches: as an application declares them.
-        by_proxy: whether the hosts are behind the proxy.
+        cluster: ``web``, the Linux hosts, or ``desk``, the Windows ones.
+        route: how they are reached.
     """
 
     hosts: int = 4
     steps: Sequence[float] = (0.2, 0.3, 0.2)
     idempotent: Sequence[int] = ()
     batches: Sequence[int | str] = (1, "100%")
-    by_proxy: bool = False
+    cluster: Cluster = "web"
+    route: RouteKind = "direct"
 
     @property
     def seconds(self) -> float:
@@ -65,6 +86,7 @@ class Scene:
 
     Attributes:
         crew: the workers that live, as indexes of the site's.
+        relay: the Windows proxy.
         submitted: deployments, the newest last.
         lost: stretches of time, in ms, that a power loss took from the record.
         fell: workers that ended by themselves.
@@ -74,6 +96,8 @@ class Scene:
     client: Client
     sshd: Sshd
     proxy: Sshd
+    desk: Desk
+    relay: PortProxy
     home: Path
     crew: list[int] = field(default_factory=list)
     submitted: list[Run] = field(default_factory=list)
@@ -81,9 +105,13 @@ class Scene:
     fell: list[str] = field(default_factory=list)
     seen_in_processes: set[str] = field(default_factory=set)
 
+    def read_ledgers(self) -> dict[str, list[Line]]:
+        """Host to its ledger."""
+        windows = {name: lines_in("\n".join(self.desk.ledger(name))) for name in self.desk.hosts}
+        return read_ledgers(self._ledgers) | windows
+
     @property
-    def ledgers(self) -> Path:
-        """The folder of the hosts' ledgers."""
+    def _ledgers(self) -> Path:
         return self.home / "ledgers"
 
     def work_directory(self, host: str) -> Path:
@@ -112,28 +140,37 @@ class Scene:
     def deploy(self, rollout: Rollout) -> Run:
         """Submit a deployment."""
         folder = self.site.folder
-        fleet = fleet_of(
-            self.sshd, rollout.hosts, home=self.home, proxy=self.proxy if rollout.by_proxy else None
-        )
-        application = self._application(rollout)
         run = self.client.deploy(
-            write_yaml(folder / "fleet.yaml", fleet), write_yaml(folder / "shop.yaml", application), "web"
+            write_yaml(folder / "fleet.yaml", self._fleet(rollout.hosts, rollout.route)),
+            write_yaml(folder / "shop.yaml", self._application(rollout)),
+            rollout.cluster,
         )
         self.submitted.append(run)
         return run
 
     def verify(self, hosts: int) -> None:
-        """Verify hosts, over both ways, so that deployments need not."""
-        for proxy in (None, self.proxy):
-            fleet = fleet_of(self.sshd, hosts, home=self.home, proxy=proxy)
-            self.client.verify(write_yaml(self.site.folder / "fleet.yaml", fleet), "web").wait()
+        """Verify hosts of both systems, over all routes, so that deployments need not."""
+        for route in get_args(RouteKind):
+            fleet = write_yaml(self.site.folder / "fleet.yaml", self._fleet(hosts, route))
+            assert self.client.verify(fleet, get_args(Cluster)).wait().state is RunState.SUCCEEDED
+
+    def _fleet(self, hosts: int, route: RouteKind) -> dict[str, Any]:
+        bastion = self.proxy if route == "jump" else None
+        fleet = merged(
+            fleet_of(self.sshd, hosts, home=self.home, proxy=bastion),
+            self.desk.fleet(hosts, proxy="bastion") if bastion else self.desk.fleet(hosts),
+        )
+        return forwarded(fleet, self.relay) if route == "forward" else fleet
 
     def _application(self, rollout: Rollout) -> dict[str, Any]:
         actions = []
         for step, seconds in enumerate(rollout.steps, start=1):
             more = {"idempotent": True} if step in rollout.idempotent else {}
-            work = f'sleep {seconds:g}; echo "the password is $db"'
-            actions.append(ledgered(self.ledgers, step, work, **more))
+            if rollout.cluster == "desk":
+                actions.append(ledgered_on_windows(step, seconds, **more))
+            else:
+                work = f'sleep {seconds:g}; echo "the password is $db"'
+                actions.append(ledgered(self._ledgers, step, work, **more))
         application = application_of(*actions, rollout={"batches": list(rollout.batches)})
         application["parameters"]["db"] = {"secret": {"env": "DB_PASSWORD"}}
         return application
@@ -152,7 +189,7 @@ class Scene:
     def begun(self, step: int) -> int:
         """On how many hosts a step of the newest run has begun, by their ledgers."""
         run_id = self.submitted[-1].id
-        ledgers = read_ledgers(self.ledgers).values()
+        ledgers = self.read_ledgers().values()
         return sum(
             any(line.run_id == run_id and line.step == step and line.word == "begin" for line in lines)
             for lines in ledgers
@@ -198,7 +235,7 @@ class Scene:
             if entry.name.isdigit():
                 with suppress(OSError):
                     line = (entry / "cmdline").read_bytes()
-                    if SECRET.encode() in line:
+                    if any(secret.encode() in line for secret in _SECRETS):
                         self.seen_in_processes.add(line.replace(b"\0", b" ").decode(errors="replace"))
 
     def broken(self) -> list[str]:
@@ -209,9 +246,7 @@ class Scene:
             run_ids += [verification.decode()] if verification else []
             run_ids.append(run.id)
         reader = self.site.reader
-        broken = broken_promises(
-            reader, list(dict.fromkeys(run_ids)), read_ledgers(self.ledgers), lost=self.lost
-        )
+        broken = broken_promises(reader, list(dict.fromkeys(run_ids)), self.read_ledgers(), lost=self.lost)
         return broken + list(self._secrets())
 
     def _secrets(self) -> Iterator[str]:
@@ -219,7 +254,8 @@ class Scene:
         folder = self.site.folder
         kept = [path for path in (folder / "redis").rglob("*") if path.is_file()]
         for path in (*kept, *folder.glob("worker-*.log")):
-            if SECRET.encode() in path.read_bytes():
+            written = path.read_bytes()
+            if any(secret.encode() in written for secret in _SECRETS):
                 yield f"a secret is in {path.name}"
         yield from (f"a secret is in the arguments of {line!r}" for line in self.seen_in_processes)
 
@@ -243,7 +279,10 @@ class Scene:
     def story(self) -> str:
         """All that is known of the newest runs: events, ledgers, and what the workers logged."""
         runs = [self.figures(run) for run in self.submitted[-2:]]
-        ledgers = [f"{path.name}:\n{path.read_text()}" for path in sorted(self.ledgers.glob("*.ledger"))]
+        ledgers = [
+            "\n".join([f"{name}:", *(line.text for line in lines)])
+            for name, lines in self.read_ledgers().items()
+        ]
         return "\n".join([*runs, *ledgers, self.site.logs()])
 
 
@@ -254,12 +293,24 @@ def running_scene(folder: Path, account: Account, *, workers: int = 2, **setting
         make = stack.enter_context(running_servers(account))
         home = _home(account)
         stack.callback(shutil.rmtree, home, ignore_errors=True)
-        site = stack.enter_context(running_site(folder, DB_PASSWORD=SECRET, **settings))
+        desk = stack.enter_context(running_desk(folder / "desk", MOST_HOSTS))
+        for host in desk.hosts.values():
+            host.machine.programs[WINDOWS_PROGRAM] = ledger_program("the password is {DB}")
+        secrets_of_workers = {"DB_PASSWORD": SECRET, PASSWORD_VARIABLE: PASSWORD}
+        site = stack.enter_context(running_site(folder, **secrets_of_workers, **settings))
         client = stack.enter_context(Client(site.redis.url(0), site.redis.url(1), operator="ana"))
-        scene = Scene(site=site, client=client, sshd=make(), proxy=make(), home=home)
+        sshd, proxy = make(), make()
+        relay = stack.enter_context(_relay(sshd, desk))
+        scene = Scene(site=site, client=client, sshd=sshd, proxy=proxy, desk=desk, relay=relay, home=home)
         for _ in range(workers):
             scene.start_worker()
         yield scene
+
+
+def _relay(sshd: Sshd, desk: Desk) -> PortProxy:
+    targets = [(address, desk.server.port) for address in desk.addresses.values()]
+    targets += [(web_address(number), sshd.port) for number in range(1, MOST_HOSTS + 1)]
+    return PortProxy("127.0.0.1", {free_port(): target for target in targets})
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import pytest
 
 from tasks.outcomes import Outcome, StepState
 from tests.chaos.scene import Rollout, Scene
-from tests.support.ledgers import Line, read_ledgers
+from tests.support.ledgers import Line
 from tests.support.promises import Evidence, RunEvidence, check, collect
 
 pytestmark = pytest.mark.chaos
@@ -20,7 +20,7 @@ def kept(shared_scene: Scene) -> Evidence:
     scene = shared_scene
     runs = [scene.deploy(Rollout(hosts=2, steps=(0.05, 0.05), batches=(1,))) for _ in range(2)]
     assert scene.settle()
-    evidence = collect(scene.site.reader, [run.id for run in runs], read_ledgers(scene.ledgers))
+    evidence = collect(scene.site.reader, [run.id for run in runs], scene.read_ledgers())
     scene.submitted.clear()
     return evidence
 

@@ -4,8 +4,10 @@ import signal
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from random import Random
+from typing import get_args
 
 import pytest
 
@@ -13,13 +15,14 @@ from lab.accounts import Account as Login
 from tasks.outcomes import RunState
 from tests.chaos.faults import Kind, cancel_and_kill, kill_all_workers, kill_worker
 from tests.chaos.rounds import MOST_HOSTS, Account, drawn, losses, play
-from tests.chaos.scene import SHORT_LEASES, Rollout, Scene, running_scene
+from tests.chaos.scene import SHORT_LEASES, Cluster, Rollout, Scene, running_scene
 
 pytestmark = pytest.mark.chaos
 
 SEEDS = range(1, 26)
 LANES = 3
 LONG = Rollout(hosts=4, steps=(0.2, 2.0, 0.2), batches=("100%",))
+BOTH = pytest.mark.parametrize("cluster", get_args(Cluster))
 KILL = (Kind(name="worker killed", fault=kill_worker),)
 
 
@@ -79,8 +82,9 @@ def _holder(scene: Scene) -> int:
     return next(worker for worker in scene.crew if scene.name_of(worker) in holders)
 
 
-def test_all_workers_are_killed_at_once(scene: Scene) -> None:
-    run = scene.deploy(LONG)
+@BOTH
+def test_all_workers_are_killed_at_once(scene: Scene, cluster: Cluster) -> None:
+    run = scene.deploy(replace(LONG, cluster=cluster))
     _under_way(scene)
 
     kill_all_workers(scene, Random(1))
@@ -89,8 +93,9 @@ def test_all_workers_are_killed_at_once(scene: Scene) -> None:
     assert len(scene.events(run, "host_taken_over")) == LONG.hosts
 
 
-def test_a_worker_that_stood_still_past_its_lease_writes_nothing(scene: Scene) -> None:
-    run = scene.deploy(LONG)
+@BOTH
+def test_a_worker_that_stood_still_past_its_lease_writes_nothing(scene: Scene, cluster: Cluster) -> None:
+    run = scene.deploy(replace(LONG, cluster=cluster))
     _under_way(scene)
     worker = _holder(scene)
     process = scene.site.workers[worker]
@@ -130,8 +135,9 @@ def test_a_worker_that_is_asked_to_end_hands_its_hosts_over_at_once(scene: Scene
 
 
 @pytest.mark.parametrize("first", ["cancelled", "killed"])
-def test_a_run_is_cancelled_and_its_worker_killed(scene: Scene, first: str) -> None:
-    rollout = Rollout(hosts=4, steps=(0.2, 30.0), batches=(2,))
+@BOTH
+def test_a_run_is_cancelled_and_its_worker_killed(scene: Scene, cluster: Cluster, first: str) -> None:
+    rollout = Rollout(hosts=4, steps=(0.2, 30.0), batches=(2,), cluster=cluster)
     run = scene.deploy(rollout)
     _under_way(scene, hosts=2)
     draw = next(Random(seed) for seed in range(99) if Random(seed).choice(["cancelled", "killed"]) == first)
