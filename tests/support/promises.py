@@ -26,6 +26,9 @@ from tests.support.ledgers import Line, lines_in, of_runs
 
 _FLUSH_MS = (FLUSH_SECONDS + GLANCE_SECONDS) * 1000 + 100
 CLAIMS = ("host_started", "host_taken_over")
+_UNAWARE_MS = 2000
+"""A worker whose claim a power loss took goes on with its host until it hears so: with its next word, or when
+it renews its leases."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -284,8 +287,9 @@ def _host(
     """What a host did against what the record says of it."""
     result = run.results.get(host)
     if result is None:
-        if lines and run.state.ended:
-            yield f"was not started by the record, and did {_said(lines)}"
+        known = [line for line in lines if not _of_a_lost_claim(line, lost)]
+        if known and run.state.ended:
+            yield f"was not started by the record, and did {_said(known)}"
         return
     yield from _claimed(run, host, lines, lost)
     yield from _steps(run, result, lines)
@@ -313,7 +317,7 @@ def _claimed(
     run: RunEvidence, host: str, lines: Sequence[Line], lost: Sequence[tuple[float, float]]
 ) -> Iterator[str]:
     """Invariants 3 and 4: no effect before a claim of the host, and none before its batch."""
-    if not lines or any(begin <= lines[0].at <= end for begin, end in lost):
+    if not lines or _of_a_lost_claim(lines[0], lost):
         return
     index = next(index for index, names in enumerate(run.plan.batches) if host in names)
     for what, wanted in {
@@ -324,6 +328,10 @@ def _claimed(
     }.items():
         if not any(event.at * 1000 <= lines[0].at for event in wanted):
             yield f"did {_said(lines[:1])} before {what}"
+
+
+def _of_a_lost_claim(line: Line, lost: Sequence[tuple[float, float]]) -> bool:
+    return any(begin <= line.at <= end + _UNAWARE_MS for begin, end in lost)
 
 
 def _steps(run: RunEvidence, result: HostResult, lines: Sequence[Line]) -> Iterator[str]:
