@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +18,10 @@ _PASSWORD: Final = "LAB_WINDOWS_PASSWORD"  # noqa: S105 - the variable's name
 
 
 def main() -> int:
-    """Serve until SIGTERM or SIGINT; a line of JSON says the addresses, and one at the end what was asked."""
+    """Serve until SIGTERM or SIGINT.
+
+    A line of JSON says the addresses, and one at the end and at every SIGUSR1 what each host was asked.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m lab.winrm", description=main.__doc__, epilog=f"${_PASSWORD} is the login's password."
     )
@@ -30,8 +34,8 @@ def main() -> int:
     password = os.environ.get(_PASSWORD)
     if not password:
         parser.error(f"${_PASSWORD} is not set")
-    ending = {signal.SIGTERM, signal.SIGINT}
-    signal.pthread_sigmask(signal.SIG_BLOCK, ending)  # before there are threads, which then do so too
+    awaited = {signal.SIGTERM, signal.SIGINT, signal.SIGUSR1}
+    signal.pthread_sigmask(signal.SIG_BLOCK, awaited)  # before there are threads, which then do so too
     authority = CertificateAuthority(arguments.directory / "certificates")
     hosts = {}
     for name, _, address in (each.partition("=") for each in arguments.host):
@@ -47,9 +51,14 @@ def main() -> int:
                 for address, host in hosts.items()
             },
         )
-        signal.sigwait(ending)
-    _say(requests={host.machine.name: dict(host.requests) for host in hosts.values()})
+        while signal.sigwait(awaited) == signal.SIGUSR1:
+            _say_requests(hosts.values())
+    _say_requests(hosts.values())
     return 0
+
+
+def _say_requests(hosts: Iterable[WinrmHost]) -> None:
+    _say(requests={host.machine.name: dict(host.requests) for host in hosts})
 
 
 def _say(**report: Any) -> None:

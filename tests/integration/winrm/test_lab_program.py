@@ -31,8 +31,11 @@ def test_hosts_in_a_process_of_their_own(tmp_path: Path) -> None:
                     ca_trust_path=report["ca_file"],
                 )
                 assert session.run_cmd("hostname").std_out.split() == [name.encode()]
+            lab.send_signal(signal.SIGUSR1)
+            meanwhile = json.loads(lab.stdout.readline())
         finally:
             lab.send_signal(signal.SIGTERM)
         last = json.loads(lab.stdout.readline())
         assert lab.wait(20) == 0
     assert {name: counts["Create"] for name, counts in last["requests"].items()} == {"desk-1": 1, "desk-2": 1}
+    assert meanwhile == last
