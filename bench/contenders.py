@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,20 +74,39 @@ def measure(peer: Peer, count: int, lab: Lab, seconds: float) -> Sample:
     addresses = [servers.host_address(index) for index in range(count)]
     command, environment = _command(peer, addresses, lab, folder)
     hosts_before, share = lab.hosts.cpu_at_rest(), MachineShare()
-    run = processes.run_client(command, seconds=seconds, environment=environment)
-    if run.exit_code != 0:
-        raise Failure(_why(run))
+    run = run_whole(command, seconds=seconds, environment=environment)
     host_cpu = lab.hosts.cpu_at_rest() - hosts_before
     share.stop()
-    took, cpu = run.seconds, run.cpu
-    if peer.kind == "script":
-        report = json.loads(run.output.splitlines()[-1])
-        if report["good"] != count:
-            raise Failure(f"{report['good']} of {count} hosts went well")
-        took, cpu = report["seconds"], report["cpu"]
+    took, cpu = own_account(run, count) if peer.kind == "script" else (run.seconds, run.cpu)
     return Sample(
         hosts=count, seconds=took, client_cpu=cpu, host_cpu=host_cpu, others=share.others(run.cpu + host_cpu)
     )
+
+
+def run_whole(
+    command: Sequence[str], *, seconds: float, environment: Mapping[str, str]
+) -> processes.ClientRun:
+    """Run a peer's program to its end.
+
+    Raises:
+        Failure: it took longer than ``seconds``, or did not end well.
+    """
+    run = processes.run_client(command, seconds=seconds, environment=environment)
+    if run.exit_code != 0:
+        raise Failure(_why(run))
+    return run
+
+
+def own_account(run: processes.ClientRun, count: int) -> tuple[float, float]:
+    """Seconds and CPU seconds that a script of ours has told, which are without the start of Python.
+
+    Raises:
+        Failure: not all of ``count`` hosts went well.
+    """
+    report = json.loads(run.output.splitlines()[-1])
+    if report["good"] != count:
+        raise Failure(f"{report['good']} of {count} hosts went well")
+    return report["seconds"], report["cpu"]
 
 
 def _why(run: processes.ClientRun) -> str:

@@ -11,6 +11,7 @@ from bench.lab import WARM_HOSTS, Lab
 POOL = "official"
 STEPS = 10
 STEP_OUTPUT = "x" * 100  # ten of them, with their newlines, are the 1 KB of logs that the target speaks of
+STEP = f"echo {STEP_OUTPUT}"  # the same in PowerShell
 _CLUSTER = {"os": "linux", "pool": POOL, "credential": "lab"}
 
 
@@ -37,7 +38,7 @@ def write_fleets(folder: Path, lab: Lab, sizes: Sequence[int]) -> None:
                 "proxies": {"bastion": proxy},
                 "clusters": {name: {**more, **_CLUSTER, "port": port, "hosts": hosts}},
             }
-            _write(folder / f"{name}.yaml", document)
+            write(folder / f"{name}.yaml", document)
 
 
 def write_large_fleet(folder: Path, hosts: int) -> Path:
@@ -50,16 +51,17 @@ def write_large_fleet(folder: Path, hosts: int) -> Path:
         "credentials": {"lab": {"user": namespace.USER, "key_file": "key"}},
         "clusters": {"large": {**_CLUSTER, "hosts": addresses}},
     }
-    return _write(folder / "large.yaml", document)
+    return write(folder / "large.yaml", document)
 
 
 def write_application(folder: Path) -> Path:
     """Ten steps of ``echo``, in one batch."""
-    actions = [{"run": f"echo {STEP_OUTPUT}", "name": f"step {number}"} for number in range(STEPS)]
+    actions = [{"run": STEP, "name": f"step {number}"} for number in range(STEPS)]
     document = {"application": "bench", "actions": actions, "rollout": {"batches": ["100%"]}}
-    return _write(folder / "bench.yaml", document)
+    return write(folder / "bench.yaml", document)
 
 
-def _write(path: Path, document: Mapping[str, Any]) -> Path:
+def write(path: Path, document: Mapping[str, Any]) -> Path:
+    """Write a fleet or application file; its path."""
     path.write_text(json.dumps(document), encoding="utf-8")  # JSON is YAML
     return path

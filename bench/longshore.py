@@ -19,6 +19,7 @@ from redis import Redis
 from bench import namespace, processes
 from bench.files import POOL, write_application
 from bench.measure import Failure
+from config.application import Application
 from config.fleet import Fleet
 from config.loading import load_application, load_fleet
 from producer import Client
@@ -180,12 +181,14 @@ class Services:
         """A cluster's fleet, loaded; a deployment's time starts after that."""
         return load_fleet(self._folder / f"{name}.yaml")
 
-    def deploy(self, fleet: Fleet) -> Run:
-        """Submit the deployment to a fleet's only cluster."""
-        return self._client.deploy(fleet, self._application, to=list(fleet.clusters))
+    def deploy(self, fleet: Fleet, application: Application | None = None) -> Run:
+        """Submit the deployment of ten steps, or of another application, to a fleet's only cluster."""
+        return self._client.deploy(fleet, application or self._application, to=list(fleet.clusters))
 
     def wait(self, run: Run, seconds: float) -> RunView:
-        """Wait until a run is over, asking seldom and little so as not to be in the way.
+        """Wait until the newest run is over, asking seldom and little so as not to be in the way.
+
+        Its hosts were verified before: else the newest may be the run that verifies them.
 
         Raises:
             Failure: it did not succeed, or it was not over after ``seconds``.

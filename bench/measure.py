@@ -76,6 +76,19 @@ class ProductSample(Sample):
 
 
 @dataclass(frozen=True, kw_only=True)
+class WindowsSample(Sample):
+    """One run of one row over the lab's Windows hosts; ``host_cpu`` is that of the lab's process.
+
+    Attributes:
+        requests: HTTP requests a host by verb, on average.
+        most_requests: of the host that was asked most, all but those that wait for output.
+    """
+
+    requests: dict[str, float]
+    most_requests: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Spread:
     """Several figures of the same thing."""
 

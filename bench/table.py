@@ -1,6 +1,6 @@
 """The outcome for people: what was measured, row by row, and what had to be reached."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -12,8 +12,26 @@ from bench.targets import Verdict
 _MARK = {True: "[green]pass[/]", False: "[red]FAIL[/]", None: "[yellow]not measured[/]"}
 
 
-def show_rows(console: Console, rows: Sequence[Row], *, at_once: int, cores: int) -> None:
-    """Print one line per contender and size."""
+def show_rows(
+    console: Console,
+    rows: Sequence[Row],
+    *,
+    at_once: int,
+    cores: int,
+    hosts_are: str = "sshd and the steps",
+    more: Mapping[str, Callable[[Row], str]] | None = None,
+) -> None:
+    """Print one line per contender and size.
+
+    Args:
+        console: where.
+        rows: one each.
+        at_once: hosts in work at the same time.
+        cores: of the machine.
+        hosts_are: what the hosts' CPU goes to.
+        more: columns beside those of every table: their headings, and what stands there for a row.
+    """
+    more = more or {}
     table = Table(title=f"Ten steps on each host, {at_once} hosts at once, {cores} cores")
     table.add_column("what")
     for heading in (
@@ -25,6 +43,7 @@ def show_rows(console: Console, rows: Sequence[Row], *, at_once: int, cores: int
         "tool ms/host",
         "host ms/host",
         "others",
+        *more,
     ):
         table.add_column(heading, justify="right")
     last = None
@@ -32,11 +51,11 @@ def show_rows(console: Console, rows: Sequence[Row], *, at_once: int, cores: int
         if last not in (None, row.asked):
             table.add_section()
         last = row.asked
-        table.add_row(*_cells(row))
+        table.add_row(*_cells(row), *(cell(row) for cell in more.values()))
     console.print(table)
     console.print(
         "of reference: hosts/s over those of the first row in the same round. tool, host: CPU of the tool, "
-        "and of sshd and the steps. others: share of the machine's CPU that went elsewhere; above 20% the "
+        f"and of {hosts_are}. others: share of the machine's CPU that went elsewhere; above 20% the "
         "figures are soft.",
         style="dim",
     )

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import TypeVar
 
 from bench.measure import ProductSample
 from bench.rounds import Row
@@ -22,6 +23,8 @@ DURABILITY_SHARE = 0.25
 DIRECT = "longshore-direct"
 PROXIED = "longshore-proxied"
 ROWS = (DIRECT, PROXIED)
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,17 +73,17 @@ def _of(rows: Sequence[Row], name: str) -> dict[int, list[ProductSample]]:
     }
 
 
-def _figure(
+def figure(
     target: str,
-    samples: Sequence[ProductSample],
-    figure: Callable[[ProductSample], float | None],
+    samples: Sequence[T],
+    of: Callable[[T], float | None],
     wanted: float,
     unit: str,
     *,
     least: bool = False,
 ) -> Verdict:
     """A median against a bound; ``least`` when more is better."""
-    figures = [found for sample in samples if (found := figure(sample)) is not None]
+    figures = [found for sample in samples if (found := of(sample)) is not None]
     text = f"{'at least' if least else 'at most'} {wanted:g}{unit}"
     if not figures:
         return Verdict(target=target, wanted=text, measured="-", reached=None)
@@ -93,17 +96,17 @@ def _figure(
 def _of_one_size(size: int, samples: Sequence[ProductSample]) -> list[Verdict]:
     at = f", {size} hosts"
     return [
-        _figure(
+        figure(
             f"rate of paramiko's one exec{at}", samples, lambda s: s.ratio, RATE_OF_REFERENCE, "", least=True
         ),
-        _figure(
+        figure(
             f"CPU in workers per host{at}",
             samples,
             lambda s: 1000 * s.client_cpu / s.hosts,
             WORKER_MILLISECONDS,
             " ms",
         ),
-        _figure(
+        figure(
             f"Redis per host and run{at}",
             samples,
             lambda s: s.redis_bytes / s.hosts / 1024,
@@ -111,7 +114,7 @@ def _of_one_size(size: int, samples: Sequence[ProductSample]) -> list[Verdict]:
             " KB",
         ),
         _memory(size, samples),
-        _figure(f"first host under way{at}", samples, lambda s: s.first_host, FIRST_HOST_SECONDS, " s"),
+        figure(f"first host under way{at}", samples, lambda s: s.first_host, FIRST_HOST_SECONDS, " s"),
     ]
 
 
@@ -129,7 +132,7 @@ def _memory(size: int, samples: Sequence[ProductSample]) -> Verdict:
 
 def _of_proxy(size: int, proxied: Sequence[ProductSample], direct: Sequence[ProductSample]) -> list[Verdict]:
     straight = median(sample.rate for sample in direct) if direct else None
-    rate = _figure(
+    rate = figure(
         f"rate through a proxy, of the direct rate, {size} hosts",
         proxied,
         lambda sample: None if straight is None else sample.rate / straight,
@@ -158,8 +161,8 @@ def _of_growth(direct: dict[int, list[ProductSample]]) -> list[Verdict]:
     quick = median(sample.seconds / sample.hosts for sample in direct[few])
     between = f"per host, {many} hosts to {few}"
     return [
-        _figure(f"CPU {between}", direct[many], lambda s: s.client_cpu / s.hosts / cheap, GROWTH, ""),
-        _figure(f"time {between}", direct[many], lambda s: s.seconds / s.hosts / quick, GROWTH, ""),
+        figure(f"CPU {between}", direct[many], lambda s: s.client_cpu / s.hosts / cheap, GROWTH, ""),
+        figure(f"time {between}", direct[many], lambda s: s.seconds / s.hosts / quick, GROWTH, ""),
     ]
 
 

@@ -1,14 +1,10 @@
-"""What the peers that are Python scripts share: the hosts, a host key that is checked, and the clock."""
+"""What the peers share that are Python scripts over SSH: the hosts, and a host key that is checked."""
 
-import argparse
-import json
-import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 import paramiko
+from clock import description, timed
 
 STEPS = 10
 
@@ -62,10 +58,8 @@ def execute(client: paramiko.SSHClient, command: str) -> None:
 
 
 def main(host: Callable[[Lab, str], bool]) -> None:
-    """Run ``host`` for every host, and print seconds, CPU seconds and the number that went well as JSON."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("lab", type=Path)
-    document = json.loads(parser.parse_args().lab.read_text(encoding="utf-8"))
+    """Run ``host`` for every host, and print what ``timed`` does."""
+    document = description()
     lab = Lab(
         addresses=tuple(document["addresses"]),
         user=document["user"],
@@ -73,8 +67,4 @@ def main(host: Callable[[Lab, str], bool]) -> None:
         host_key=document["host_key"],
         at_once=document["at_once"],
     )
-    began, cpu = time.monotonic(), time.process_time()
-    with ThreadPoolExecutor(lab.at_once) as threads:
-        good = sum(threads.map(lambda address: host(lab, address), lab.addresses))
-    seconds, cpu = time.monotonic() - began, time.process_time() - cpu
-    print(json.dumps({"seconds": seconds, "cpu": cpu, "good": good}))
+    timed(lambda address: host(lab, address), lab.addresses, at_once=lab.at_once)
