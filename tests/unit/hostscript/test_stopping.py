@@ -135,8 +135,10 @@ def test_times_are_kept_with_no_worker_connected(host: Host) -> None:
     driven = host.run(steps({"run": "sleep 307", "timeout": "1s"}))
     driven.wait_for(StepStarted)
     driven.cut()
-    wait_until((host.directory / "finish").exists, "the watchdog")
-    assert (host.directory / "finish").read_text() == "124\n"
+    finish = host.directory / "finish"
+    # The shell makes the file a moment before it writes to it.
+    wait_until(lambda: finish.exists() and finish.read_text(), "the watchdog")
+    assert finish.read_text() == "124\n"
 
 
 def test_a_timeout_leaves_the_daemon_of_an_earlier_step_alone(host: Host) -> None:
