@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from config.causes import Cause
+from lab.package_server import PackageServer
 from lab.windows.machine import Iis, Service, WindowsMachine
 from tasks.hostscript.control import (
     Busy,
@@ -132,6 +133,26 @@ def test_a_killed_runner_goes_on_where_a_worker_says(host: Host) -> None:
     assert windows.machine.place("C:\\ledger.txt").read_text().splitlines() == ["one", "two"]
 
 
+def test_a_run_is_not_resumed_while_processes_of_it_run(host: Host) -> None:
+    windows = host(_cmd("ping -n 60 127.0.0.1>nul", idempotent=True))
+    driver = windows.started(windows.script.run(windows.where(1), {}))
+    assert comes_true(lambda: b"start 1" in _log(windows), 5.0)
+    pid, _ = (int(word) for word in (windows.directory / "go.1").read_text().split())
+    windows.machine.processes.named(pid).kill()
+    list(events_of(driver))
+
+    asked = windows.run_to_end(windows.script.probe(windows.where(2)))
+    resumed = windows.run_to_end(windows.script.resume(windows.where(2), {}, first_step=1))
+    stopped = windows.run_to_end(windows.script.stop(windows.where(2), grace=1))
+
+    for events in (asked, resumed):
+        status = next(event for event in events if isinstance(event, Status))
+        assert (status.state, status.detail.split()[0]) == ("gone", "orphans")
+        assert windows.progress(events).resume_from() is None
+    assert _said(stopped) == [Stopped(result="gone")]
+    assert windows.machine.processes.running() == []
+
+
 def _log(windows: WindowsHost) -> bytes:
     log = windows.directory / "log"
     return log.read_bytes() if log.exists() else b""
@@ -245,6 +266,32 @@ def test_an_upload_goes_on_where_it_was_cut(host: Host, tmp_path: Path) -> None:
     result = windows.progress(windows.run_to_end(windows.script.run(windows.where(), {}))).result()
     assert result.outcome is Outcome.OK
     assert windows.machine.place("C:\\app\\app.bin").read_bytes() == content
+
+
+def test_a_package_is_pulled_once_and_only_as_it_should_be(host: Host, tmp_path: Path) -> None:
+    (tmp_path / "served").mkdir()
+    (tmp_path / "served" / "shop.zip").write_bytes(b"content" * 100_000)
+    right = hashlib.sha256(b"content" * 100_000).hexdigest()
+    with PackageServer(tmp_path / "served", log=tmp_path / "log") as server:
+        pulls = [
+            {"name": name, "fetch": {"url": f"{server.url}/shop.zip", "sha256": checksum, "to": to}}
+            for name, checksum, to in (
+                ("first", right, "C:\\packages\\shop.zip"),
+                ("again", right, "C:\\packages\\shop.zip"),
+                ("another", "0" * 64, "C:\\packages\\other.zip"),
+            )
+        ]
+        windows = host(*pulls)
+        events = windows.run_to_end(windows.script.run(windows.where(), {}))
+        pulled = [access.path for access in server.log.read()]
+
+    result = windows.progress(events).result()
+    assert [step.state for step in result.steps] == [StepState.OK, StepState.OK, StepState.FAILED]
+    assert (result.outcome, result.cause) == (Outcome.FAILED, Cause.CHECKSUM)
+    assert pulled == ["/shop.zip"] * 2
+    packages = windows.machine.place("C:\\packages")
+    assert [each.name for each in packages.iterdir()] == ["shop.zip"]
+    assert (packages / "shop.zip").read_bytes() == b"content" * 100_000
 
 
 def test_a_package_is_unpacked_and_linked_and_services_are_set(host: Host, machine: WindowsMachine) -> None:
