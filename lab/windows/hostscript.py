@@ -3,6 +3,7 @@
 import hashlib
 import json
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 
 from lab.windows.processes import Process
@@ -21,6 +22,7 @@ from lab.windows.units import Data, check_units
 
 _PIECE = 65_536
 _LOOK_SECONDS = 0.1
+_LOOKS_PER_PIECE = 5
 
 
 class EarlyEndError(Exception):
@@ -100,9 +102,9 @@ def _follow(directory: RunDirectory, *, on: bool) -> None:
     process, finish = directory.process, directory.place / "finish"
     with (directory.place / "log").open("rb") as log:
         log.seek(directory.data["offset"])
-        while True:
+        for look in count():
             over = not on or finish.exists() or not process.machine.processes.alive(*directory.runner)
-            while data := log.read(_PIECE):
+            while (over or look % _LOOKS_PER_PIECE == 0) and (data := log.read(_PIECE)):
                 process.outputs.write("stdout", data)
             if over:
                 return

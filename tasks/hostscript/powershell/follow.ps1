@@ -9,14 +9,16 @@ function Write-Log([bool]$follow) {
   $log = Open-Log
   $buffer = New-Object byte[] 65536
   [void]$log.Seek([long]$Ls.data.offset, 'Begin')
-  $looks = 0
-  while ($true) {
+  for ($look = 1; ; $look++) {
     # Asked before reading: what was written before the end is read after it.
     $over = (-not $follow) -or [IO.File]::Exists((Get-RunFile 'finish'))
-    if ((-not $over) -and (++$looks % 20 -eq 0)) { $over = -not (Test-Alive $Ls.runner $Ls.started) }
-    while (($read = $log.Read($buffer, 0, $buffer.Length)) -gt 0) {
-      $Ls.output.Write($buffer, 0, $read)
-      $Ls.output.Flush()
+    if ((-not $over) -and ($look % 20 -eq 0)) { $over = -not (Test-Alive $Ls.runner $Ls.started) }
+    # Each piece costs the worker a request: what comes within half a second is one, and the end waits for nobody.
+    if ($over -or ($look % 5 -eq 1)) {
+      while (($read = $log.Read($buffer, 0, $buffer.Length)) -gt 0) {
+        $Ls.output.Write($buffer, 0, $read)
+        $Ls.output.Flush()
+      }
     }
     if ($over) { break }
     Start-Sleep -Milliseconds 100

@@ -12,6 +12,7 @@ import pytest
 from config.causes import Cause
 from lab.package_server import PackageServer
 from lab.windows.machine import Iis, Service, WindowsMachine
+from lab.windows.processes import Process
 from tasks.hostscript.control import (
     Busy,
     ControlParser,
@@ -77,6 +78,27 @@ def test_ten_steps_in_one_script(host: Host) -> None:
     assert _printed(events).split() == [str(number).encode() for number in range(10)]
     ledger = windows.machine.place("C:\\ledger.txt").read_text().splitlines()
     assert ledger == [f"step {number} on desk-1" for number in range(10)]
+
+
+def test_output_that_drips_comes_in_few_pieces_and_the_end_at_once(host: Host) -> None:
+    """Each piece is a request of the worker's."""
+
+    def drips(process: Process) -> int:
+        for number in range(30):
+            process.print(f"{number}")
+            process.wait(0.05)
+        return 0
+
+    windows = host(_cmd("drips"))
+    windows.machine.programs["drips"] = lambda _: drips
+    driver, pieces = windows.started(windows.script.run(windows.where(), {})), list[bytes]()
+    while parts := driver.outputs.take(20.0):
+        pieces.append(b"".join(data for _, data in parts))
+
+    assert b"finish" in pieces[-1]
+    assert 3 <= len(pieces) <= 8, pieces
+    printed = _printed([event for piece in [b"".join(pieces)] for event in ControlParser(MARKER).feed(piece)])
+    assert printed.split() == [b"%d" % number for number in range(30)]
 
 
 def test_another_driver_follows_from_where_the_first_was_killed(host: Host) -> None:
