@@ -1,43 +1,36 @@
 """What people are told of hosts that are reached without a check of who they are, or without encryption."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable
 
-from config.fleet import Fleet, WinRM
 from config.problems import listed
 from config.targets import HostTarget
 
 _MOST_SHOWN = 6
-_MEANINGS = {
+_SENTENCES = {
     "ignore_certificate": "any certificate is taken (ignore_certificate), even another machine's",
     "insecure": "http without encryption (insecure); who is on the way reads and changes what is sent",
 }
-
-
-def winrm_warnings(fleet: Fleet, targets: Collection[str]) -> tuple[str, ...]:
-    """One sentence for each kind of carelessness that the fleet allows at the targets.
-
-    Args:
-        fleet: as loaded.
-        targets: names of clusters and hosts.
-    """
-    wanted = set(targets)
-    settings = {
-        name: host.winrm
-        for cluster_name, cluster in fleet.clusters.items()
-        for name, host in cluster.hosts.items()
-        if host.winrm is not None and {name, cluster_name} & wanted
-    }
-    return tuple(_warnings(settings))
+_IN_BRIEF = {"ignore_certificate": "certificate not checked", "insecure": "not encrypted"}
 
 
 def target_warnings(targets: Iterable[HostTarget]) -> tuple[str, ...]:
-    """The same for the targets of a run."""
-    return tuple(_warnings({target.name: target.winrm for target in targets if target.winrm is not None}))
+    """One sentence for each kind of carelessness that targets are allowed; it names them in their order."""
+    careless: dict[str, list[str]] = {field: [] for field in _SENTENCES}
+    for target in targets:
+        for field in _allowed(target):
+            careless[field].append(target.name)
+    return tuple(f"{_shown(names)}: {_SENTENCES[field]}." for field, names in careless.items() if names)
 
 
-def _warnings(settings: Mapping[str, WinRM]) -> Iterator[str]:
-    for field, meaning in _MEANINGS.items():
-        names = [name for name, winrm in settings.items() if getattr(winrm, field)]
-        if names:
-            more = [f"{len(names) - _MOST_SHOWN} more"] if len(names) > _MOST_SHOWN else []
-            yield f"Warning: {listed(names[:_MOST_SHOWN] + more)}: {meaning}."
+def warnings_in_brief(target: HostTarget) -> tuple[str, ...]:
+    """The same of one target, in two or three words each, for a line that names it already."""
+    return tuple(_IN_BRIEF[field] for field in _allowed(target))
+
+
+def _allowed(target: HostTarget) -> list[str]:
+    return [field for field in _SENTENCES if target.winrm is not None and getattr(target.winrm, field)]
+
+
+def _shown(names: list[str]) -> str:
+    more = [f"{len(names) - _MOST_SHOWN} more"] if len(names) > _MOST_SHOWN else []
+    return listed(names[:_MOST_SHOWN] + more)

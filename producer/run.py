@@ -34,8 +34,16 @@ class Run:
         id: as ``longshore runs`` shows it.
     """
 
-    def __init__(self, run_id: str, servers: Servers) -> None:
+    def __init__(self, run_id: str, servers: Servers, plan: Plan | None = None) -> None:
+        """Nothing is read yet.
+
+        Args:
+            run_id: the run's.
+            servers: where its record is.
+            plan: what the record has, where that is known already.
+        """
         self.id = run_id
+        self._plan = plan
         self._servers = servers
         self._reader = RecordReader(servers.record)
 
@@ -54,11 +62,12 @@ class Run:
 
     def plan(self) -> Plan:
         """What was decided before it started; raises as ``view`` does."""
-        with self._servers.reading_record():
-            plan = self._reader.plan(self.id)
-        if plan is None:
+        if self._plan is None:
+            with self._servers.reading_record():
+                self._plan = self._reader.plan(self.id)
+        if self._plan is None:
             raise UnknownRunError(self.id)
-        return plan
+        return self._plan
 
     def verification(self) -> "Run | None":
         """The run that verifies its hosts first, if any; raises as ``view`` does."""

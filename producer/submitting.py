@@ -70,7 +70,7 @@ class Submitter:
         self._servers.check()
         run_id = self._record(plan, links, "wait")
         self._send(run_id, plan)
-        return Run(run_id, self._servers)
+        return Run(run_id, self._servers, plan)
 
     def deploy(self, plan: Plan, *, links: Links = Links(), if_busy: IfBusy = "wait") -> Run:  # noqa: B008 - frozen
         """Submit a deployment; hosts that weren't verified lately are verified first, by a run of their own.
@@ -90,7 +90,7 @@ class Submitter:
         if not unverified:
             run_id = self._record(plan, links, if_busy)
             self._send(run_id, plan)
-            return Run(run_id, self._servers)
+            return Run(run_id, self._servers, plan)
         first = verification_of(plan, unverified)
         verification = self._record(first, Links(), "wait")
         try:
@@ -103,7 +103,7 @@ class Submitter:
             self._writer.depend(verification, run_id)
         # The verification's end sets the deployment in motion.
         self._send(verification, first, of=run_id)
-        return Run(run_id, self._servers)
+        return Run(run_id, self._servers, plan)
 
     def _unverified(self, plan: Plan) -> list[str]:
         with self._servers.reading_record():

@@ -8,6 +8,7 @@ from config.application import Application
 from config.fleet import SecretReference
 from config.targets import HostTarget
 from config.values import CountOrPercent, Name, Value
+from config.winrm_warnings import target_warnings
 
 RunKind = Literal["verification", "deployment"]
 
@@ -41,3 +42,8 @@ class Plan(Value):
             return "verification"
         version = self.parameters.get("version")
         return f"{self.application.application} {version}" if version else self.application.application
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What people are told of hosts that go without a check of who they are, or without encryption."""
+        return target_warnings(self.hosts[name] for names in self.batches for name in names)

@@ -8,7 +8,7 @@ import click
 
 from config.errors import BadInputError
 from producer.cli.options import json_option
-from producer.cli.output import note, print_json
+from producer.cli.output import note, print_json, warn
 from producer.cli.root import INTERRUPTED
 from producer.client import Client
 from producer.failures import hosts_of
@@ -39,6 +39,7 @@ def logs(run: str, host: str | None, *, follow: bool, raw: bool, as_json: bool) 
         handle = client.run(run)
         chosen = _chosen(handle, host)
         if follow:
+            warn(handle.plan().warnings)
             return _follow(handle, [each.name for each in chosen])
         if as_json:
             print_json({"id": run, "hosts": [_document(handle, each.name) for each in chosen]})

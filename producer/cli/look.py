@@ -2,10 +2,9 @@
 
 import click
 
-from config.winrm_warnings import target_warnings
 from producer.cli.following import follow_to_end
 from producer.cli.options import json_option
-from producer.cli.output import note, print_json, show
+from producer.cli.output import print_json, show, warn
 from producer.client import Client
 from producer.rendering.runs import run_report, runs_table
 
@@ -31,14 +30,12 @@ def runs(limit: int, *, as_json: bool) -> None:
 def show_(run: str, *, as_json: bool) -> None:
     """Show a run: its batches, hosts, steps and failures, and why it waits when it does."""
     with Client() as client:
-        handle = client.run(run)
-        view, targets = handle.view(), handle.plan().hosts.values()
+        view = client.run(run).view()
     if as_json:
         print_json(view)
     else:
         show(run_report(view))
-    for warning in target_warnings(targets):
-        note(warning)
+    warn(view.warnings)
 
 
 @click.command(short_help="Follow a run to its end.")
@@ -47,4 +44,6 @@ def show_(run: str, *, as_json: bool) -> None:
 def watch(run: str, *, as_json: bool) -> int:
     """Follow a run to its end. Ctrl-C leaves the run alone."""
     with Client() as client:
-        return follow_to_end(client.run(run), as_json=as_json)
+        handle = client.run(run)
+        warn(handle.plan().warnings)
+        return follow_to_end(handle, as_json=as_json)

@@ -2,15 +2,12 @@
 
 import json
 import sys
-from collections.abc import Collection
+from collections.abc import Iterable
 from typing import Any
 
 import click
 from pydantic import BaseModel
 from rich.console import Console, RenderableType
-
-from config.fleet import Fleet
-from config.winrm_warnings import winrm_warnings
 
 UNBOUNDED_WIDTH = 4096
 
@@ -52,7 +49,7 @@ def note(text: str) -> None:
     click.echo(text, err=True)
 
 
-def warn(fleet: Fleet, targets: Collection[str]) -> None:
-    """Say on standard error which of the targets go without certificate check or encryption."""
-    for warning in winrm_warnings(fleet, targets):
-        note(warning)
+def warn(warnings: Iterable[str]) -> None:
+    """Say what a plan or run warns of, beside the output proper."""
+    for warning in warnings:
+        note(f"Warning: {warning}")

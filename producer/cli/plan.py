@@ -35,8 +35,8 @@ def plan(
     loaded = load_fleet(required_fleet_file(fleet, load_settings().fleet))
     with placed(application):
         made = plan_deployment(loaded, load_application(application), targets, parameters_from(assignments))
-    warn(loaded, targets)
+    warn(made.warnings)
     if as_json:
-        print_json(made)
+        print_json(made.model_dump(mode="json") | {"warnings": made.warnings})
     else:
         show(plan_report(made))

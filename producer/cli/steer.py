@@ -8,7 +8,7 @@ import click
 from config.errors import BadInputError
 from producer.cli.following import exit_code, follow_to_end
 from producer.cli.options import detach_option, json_option
-from producer.cli.output import note, print_json
+from producer.cli.output import note, print_json, warn
 from producer.cli.submit import ctrl_c_later, submit
 from producer.client import Client
 from producer.run import Run
@@ -107,6 +107,8 @@ def rollback(run: str, scope: str, *, detach: bool, as_json: bool) -> int:
             note(_going_back(each))
         with ctrl_c_later() as interrupted:
             runs = client.steer.roll_back(run, rollbacks)
+        for each in rollbacks:
+            warn(each.plan.warnings)
         if detach or interrupted.is_set():
             return _told(runs, rollbacks, as_json=as_json)
         if as_json and len(runs) > 1:

@@ -41,7 +41,6 @@ def verify(targets: tuple[str, ...], fleet: str | None, *, detach: bool, as_json
     """
     with Client() as client:
         loaded = load_fleet(required_fleet_file(fleet, client.settings.fleet))
-        warn(loaded, targets)
         return submit(lambda: client.verify(loaded, targets), detach=detach, as_json=as_json)
 
 
@@ -77,7 +76,6 @@ def deploy(
     parameters = parameters_from(assignments)
     with Client() as client:
         loaded = load_fleet(required_fleet_file(fleet, client.settings.fleet))
-        warn(loaded, targets)
         return submit(
             lambda: client.deploy(loaded, application, targets, parameters, if_busy=cast("IfBusy", if_busy)),
             detach=detach,
@@ -89,9 +87,10 @@ def submit(make: Callable[[], Run], *, detach: bool, as_json: bool) -> int:
     """Submit a run, and follow it to its end unless that is not wanted; return the exit code."""
     with ctrl_c_later() as interrupted:
         run = make()
+    if not detach and not as_json:
+        note(f"Run {run.id}")
+    warn(run.plan().warnings)
     if not detach:
-        if not as_json:
-            note(f"Run {run.id}")
         return follow_to_end(run, as_json=as_json, interrupted=interrupted.is_set())
     if as_json:
         print_json({"id": run.id})

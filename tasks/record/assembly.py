@@ -34,6 +34,7 @@ def run_view(
         followed_by=fields.get("followed_by"),
         reason=fields.get("reason", ""),
         waiting=waiting,
+        warnings=plan.warnings,
     )
 
 

@@ -50,6 +50,7 @@ class RunView(Value):
         retry_of: the run whose hosts it tries again.
         rollback_of: the run whose hosts it takes back to what they had.
         followed_by: the run that does so with its own hosts.
+        warnings: which of its hosts go without a check of their certificate, or without encryption.
     """
 
     id: str
@@ -71,6 +72,7 @@ class RunView(Value):
     followed_by: str | None = None
     reason: str = ""
     waiting: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 class RunSummary(Value):

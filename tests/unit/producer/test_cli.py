@@ -260,7 +260,11 @@ def test_a_plan_names_hosts_that_go_without_a_check_of_their_certificate(folder:
     desk = "  desk: {os: windows, pool: official, credential: admin, hosts: {d: {address: h, winrm: W}}}\n"
     careless = FLEET.replace("clusters:\n", admin) + desk.replace("W", "{ignore_certificate: true}")
     (folder / "fleet.yaml").write_text(careless)
-    result = _longshore("plan", "shop.yaml", "--to", "desk", "--set", "version=1")
+    plan = ("plan", "shop.yaml", "--set", "version=1", "--to")
+    result = _longshore(*plan, "desk")
     assert result.exit_code == 0
     assert "Warning: d: any certificate is taken" in result.stderr
-    assert "Warning" not in _longshore("plan", "shop.yaml", "--to", "web", "--set", "version=1").stderr
+    document = json.loads(_longshore(*plan, "desk", "--json").stdout)
+    assert [each.split(":")[0] for each in document["warnings"]] == ["d"]
+    web = _longshore(*plan, "web", "--json")
+    assert (web.stderr, json.loads(web.stdout)["warnings"]) == ("", [])
