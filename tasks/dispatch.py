@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from config.celery_settings import queue_name
 from config.targets import HostTarget
+from config.winrm_warnings import warnings_in_brief
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -46,7 +47,8 @@ class Dispatcher:
         ):
             for target in targets:
                 task_id = _task_id(run_id, target.name)
-                text = f"{title} · {batch} · {target.name} · {target.route_text}"
+                words = (title, batch, target.name, target.route_text, *warnings_in_brief(target))
+                text = " · ".join(words)
                 self._send(producer, HOST_TASKS[kind], task_id, (run_id, target.name), target.pool, text)
 
     def _send(

@@ -14,6 +14,7 @@ from kombu.exceptions import OperationalError
 
 from config.causes import Cause
 from config.settings import Settings, load_settings
+from config.winrm_warnings import target_warnings
 from tasks.advancing import Gatekeeper, send_waiting
 from tasks.dispatch import Dispatcher
 from tasks.heartbeat import Beat, Heartbeat
@@ -103,6 +104,8 @@ class Runtime:
         if isinstance(claim, NotClaimed):
             log.info("%s of run %s: nothing to do (%s: %s)", host, run_id, claim.reason, claim.detail)
             return None
+        for warning in target_warnings([claim.target]):
+            log.warning("run %s: %s", run_id, warning)
         with self._holdings.holding(claim) as held:
             started = time.monotonic()
             job, result = _carried_out(self._jobs, held)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from config.celery_settings import queue_name
 from producer import Client, Run
 from tests.support.player import Player
 from tests.support.site import Site
@@ -93,3 +94,14 @@ def test_those_who_try_again_or_take_back_are_told(site: Site, client: Client) -
     failed = _deployed(site, client, "failed")
     for words in (["retry", failed.id], ["rollback", failed.id]):
         assert _told(site.longshore(*words, "--detach").stderr) == SUBJECTS
+
+
+def test_the_host_is_marked_where_people_watch_tasks(site: Site, client: Client) -> None:
+    site.start_worker("frankfurt")
+    client.verify(site.folder / "fleet.yaml", ["desk", "safe"])
+    site.wait_for(lambda: site.broker.llen(queue_name("official")) == len(HOSTS), "the hosts' messages")
+    raw: Any = site.broker.lrange(queue_name("official"), 0, -1)
+    assert {json.loads(each)["headers"]["argsrepr"] for each in raw} == {
+        "verification · batch 1/1 · desk-1 · direct · certificate not checked",
+        "verification · batch 1/1 · desk-2 · direct · not encrypted",
+    }

@@ -52,6 +52,20 @@ def test_a_verification_walks_every_stage(rollout: Rollout, desk: Desk) -> None:
     assert [len(host.shells) for host in desk.hosts.values()] == [0] * HOSTS
 
 
+def test_a_host_whose_certificate_is_not_checked_is_warned_of_in_the_run_and_in_the_workers_log(
+    rollout: Rollout, desk: Desk
+) -> None:
+    rollout.site.start_worker("official")
+    careless = {"address": desk.addresses["desk-1"], "winrm": {"ignore_certificate": True}}
+
+    view = _verified(rollout, desk.fleet(winrm={}, hosts={"desk-1": careless}), "desk")
+
+    assert (view.state, outcomes(view)) == (RunState.SUCCEEDED, [["ok"]])
+    (warning,) = view.warnings
+    assert warning.startswith("desk-1: any certificate is taken")
+    assert rollout.site.logs().count(f"run {view.id}: {warning}") == 1
+
+
 def test_one_verification_takes_hosts_of_both_systems(rollout: Rollout, desk: Desk) -> None:
     rollout.site.start_worker("official")
 
