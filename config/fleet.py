@@ -68,7 +68,7 @@ class SecretReference(Value):
 
 
 class Credential(Value):
-    """How to log in: a user with a key, a password, or both.
+    """How to log in: a user with a key, a password, or both; with neither where a Kerberos ticket is enough.
 
     Attributes:
         user: login name on the host.
@@ -86,9 +86,7 @@ class Credential(Value):
     certificate_file: Text | None = None
 
     @model_validator(mode="after")
-    def _some_way_in(self) -> Self:
-        if self.key_file is None and self.password is None:
-            raise ValueError("expected a key_file, a password or both, found neither")
+    def _key_for_passphrase(self) -> Self:
         if self.passphrase is not None and self.key_file is None:
             raise ValueError("expected a key_file that the passphrase opens, found none")
         return self

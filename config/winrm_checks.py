@@ -9,6 +9,7 @@ from config.problems import Finding, Path, listed
 _BY_NAME = ("ignore_certificate", "insecure")
 _BESIDES_A_PIN = ("ca_file", "certificate_name", "ignore_certificate")
 _NEEDS_PASSWORD = ("ntlm", "basic", "credssp")
+_USER_ALONE = "a user alone is enough for winrm: {transport: kerberos} only"
 
 
 def check_windows_cluster(data: Any, name: str, hosts: dict[str, dict[str, Any]]) -> Iterator[Finding]:
@@ -44,12 +45,18 @@ def check_windows_cluster(data: Any, name: str, hosts: dict[str, dict[str, Any]]
 def check_linux_login(data: Any, path: Path, referrer: dict[str, Any]) -> Iterator[Finding]:
     """What is wrong with the credential that a Linux host, cluster or proxy refers to."""
     name = text(referrer, "credential")
-    if name is not None and mapping(data, "credentials", name).get("certificate_file") is not None:
+    if name is None or name not in mapping(data, "credentials"):
+        return
+    credential = mapping(data, "credentials", name)
+    if credential.get("certificate_file") is not None:
         message = (
             f'expected certificate_file for WinRM only, found "{name}", which has one, at a Linux machine'
         )
         hint = "give Linux a credential of its own"
         yield Finding(path=(*path, "credential"), message=message, hint=hint)
+    if credential.get("key_file") is None and credential.get("password") is None:
+        message = f'expected a credential with a key_file, a password or both for SSH, found "{name}"'
+        yield Finding(path=(*path, "credential"), message=f"{message} with neither", hint=_USER_ALONE)
 
 
 def _by_name(path: Path, winrm: dict[str, Any]) -> Iterator[Finding]:
@@ -103,6 +110,6 @@ def _unfit(transport: str, name: str, credential: dict[str, Any]) -> Finding | N
             return Finding(path=(), message=f'{message}, found "{name}" without {listed(lacking)}')
     elif transport in _NEEDS_PASSWORD and credential.get("password") is None:
         message = f'expected a credential with a password for transport: {transport}, found "{name}"'
-        hint = "WinRM can't log in with an SSH key"
+        hint = "WinRM can't log in with an SSH key" if credential.get("key_file") else _USER_ALONE
         return Finding(path=(), message=f"{message} without one", hint=hint)
     return None

@@ -32,12 +32,12 @@ ALL_PROBLEMS = """\
 fleet.yaml:2:20: pools.official.kind: expected one of official, self-hosted, found "offcial"; did you mean "official"?
 fleet.yaml:3:3: pools.bad name: expected a name of letters, digits, _, . and - that starts with a letter or digit (at most 128), found "bad name"
 fleet.yaml:4:3: pools.official: expected each key once, found it a second time (first at 2:3)
-fleet.yaml:6:11: credentials.deploy: expected a key_file, a password or both, found neither
 fleet.yaml:7:13: credentials.y.user: expected some text, found the number 12; write it in quotes: "12"
 fleet.yaml:7:27: credentials.y.key_file: expected some text, found the number 1.1; write it in quotes: "1.10"
 fleet.yaml:9:33: proxies.bastion.address: expected an IPv4 or IPv6 address or a host name, found "203.0.113.300"
 fleet.yaml:9:63: proxies.bastion.prot: expected one of the keys os, address, port, credential, proxy, host_key, max_channels, addresses, ports, found "prot"; did you mean "port"?
 fleet.yaml:13:11: clusters.web.pool: expected a pool that is declared under pools, found "offical"; did you mean "official"?
+fleet.yaml:14:17: clusters.web.credential: expected a credential with a key_file, a password or both for SSH, found "deploy" with neither; a user alone is enough for winrm: {transport: kerberos} only
 fleet.yaml:16:14: clusters.web.hosts.web-1.address: expected an IPv4 or IPv6 address or a host name, found "10.0.0.11:22"; the port has its own key
 fleet.yaml:17:41: clusters.web.hosts.web-2.port: expected a port from 1 to 65535, found the number 70000
 fleet.yaml:17:52: clusters.web.hosts.web-2.os: expected linux, the os of cluster "web", found "windows"; put the host into another cluster

@@ -15,6 +15,7 @@ credentials:
   key: {user: deploy, key_file: k}
   mapped: {user: deploy, certificate_file: c, key_file: k}
   half: {user: deploy, certificate_file: c, password: {env: P}}
+  user: {user: deploy@CORP.EXAMPLE}
 proxies:
   bastion: {os: linux, address: 203.0.113.10, credential: key}
   winproxy: {os: windows, address: 203.0.113.11, ports: 15000-15999}
@@ -78,22 +79,22 @@ def desk_2(more: str) -> tuple[str, str]:
         (
             "winrm: {}",
             "winrm: {insecure: true}",
-            "15:13: clusters.desk.winrm.insecure: expected insecure at hosts",
+            "16:13: clusters.desk.winrm.insecure: expected insecure at hosts",
         ),
         (
             "winrm: {}",
             "winrm: {ignore_certificate: true}",
             "expected ignore_certificate at hosts only, found it",
         ),
-        ("winrm: {}", "become: true", "15:5: clusters.desk.become: expected no become in a Windows cluster"),
+        ("winrm: {}", "become: true", "16:5: clusters.desk.become: expected no become in a Windows cluster"),
         (
             "winrm: {}",
             "winrm: {scheme: http, transport: basic}",
-            "15:21: clusters.desk.winrm.scheme: expected scheme: https for transport: basic",
+            "16:21: clusters.desk.winrm.scheme: expected scheme: https for transport: basic",
         ),
         (
             *desk_2("winrm: {scheme: http, transport: basic}"),
-            "18:52: clusters.desk.hosts.desk-2.winrm.scheme: expected scheme: https for transport: basic",
+            "19:52: clusters.desk.hosts.desk-2.winrm.scheme: expected scheme: https for transport: basic",
         ),
         (
             *desk_2("credential: mapped, winrm: {scheme: http, transport: certificate}"),
@@ -124,6 +125,15 @@ def desk_2(more: str) -> tuple[str, str]:
             "os: linux, address: 203.0.113.10, credential: key",
             "os: linux, address: a, credential: mapped",
             "at a Linux",
+        ),
+        (
+            "os: linux, address: 203.0.113.10, credential: key",
+            "os: linux, address: a, credential: user",
+            'a password or both for SSH, found "user" with neither; a user alone is enough for winrm:',
+        ),
+        (
+            *desk_2("credential: user"),
+            'for transport: ntlm, found "user" without one; a user alone is enough for winrm: {transport:',
         ),
         ("credential: key}", "credential: key, ports: 1-2}", "expected ports at Windows proxies only"),
         (
@@ -166,6 +176,7 @@ def test_what_a_cluster_says_is_wrong_once_however_many_hosts_it_has(tmp_path: P
         "winrm: {scheme: http, transport: basic, insecure: true}",
         "winrm: {ignore_certificate: true}",
         "winrm: {transport: kerberos}, credential: key",
+        "winrm: {transport: kerberos}, credential: user",
         "winrm: {transport: certificate}, credential: mapped",
         "winrm: {fingerprint: '" + ":".join(["AB"] * 32) + "'}",
         "proxy: bastion",
