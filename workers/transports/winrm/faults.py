@@ -8,6 +8,7 @@ from requests import RequestException, Timeout, TooManyRedirects
 from winrm.exceptions import AuthenticationError, WinRMError, WinRMTransportError, WSManFaultError
 
 from workers.transports.endpoints import cleaned
+from workers.transports.winrm.extras import NO_TICKET, REFUSED, UNPROVEN_HOST, kerberos_reason
 
 ACCESS_DENIED = 5
 _FORBIDDEN = 403
@@ -42,6 +43,10 @@ class DeniedError(WireError):
     """The host refused the login."""
 
 
+class TicketError(WireError):
+    """Kerberos on this machine has no ticket for the host; nothing was sent."""
+
+
 class ForeignError(WireError):
     """The answer isn't WinRM's."""
 
@@ -67,8 +72,9 @@ def read_error(error: Exception, seconds: float) -> WireError:
     """
     if isinstance(error, WSManFaultError):
         return FaultError(_code(error), _fault_text(error))
-    if isinstance(error, AuthenticationError | PermissionError):
-        return DeniedError("the login was refused")
+    login = _failed_login(error)
+    if login is not None:
+        return login
     if isinstance(error, WinRMTransportError):
         return _answered(error.code)
     if isinstance(error, TooManyRedirects):
@@ -77,6 +83,17 @@ def read_error(error: Exception, seconds: float) -> WireError:
         return _unanswered(error, seconds)
     kind = "" if isinstance(error, WinRMError) else f"{type(error).__name__}: "
     return ForeignError(f"its answer can't be understood: {kind}{cleaned(str(error))}")
+
+
+def _failed_login(error: Exception) -> WireError | None:
+    # Asked first: some of these count as errors of requests, others are of no family at all.
+    if isinstance(error, NO_TICKET):
+        return TicketError(cleaned(kerberos_reason(error)))
+    if isinstance(error, UNPROVEN_HOST):
+        return DeniedError("the host did not prove who it is")
+    if isinstance(error, (AuthenticationError, PermissionError, *REFUSED)):
+        return DeniedError("the login was refused")
+    return None
 
 
 def _code(error: WSManFaultError) -> int:

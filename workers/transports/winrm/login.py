@@ -1,6 +1,7 @@
 """Logging in to a Windows host: certificate, login, and the one shell of the session."""
 
 import socket
+from ipaddress import ip_address
 from typing import Any
 
 import winrm.transport
@@ -18,6 +19,7 @@ from workers.transports.winrm.faults import (
     ForeignError,
     LateError,
     LostError,
+    TicketError,
     UnclearError,
     WireError,
 )
@@ -70,7 +72,7 @@ def _options(host: Endpoint, settings: WinRM) -> dict[str, Any]:
             "endpoint": f"{settings.scheme}://{_in_url(host.address)}:{host.port}/wsman",
             "auth_method": settings.transport,
             "message_encryption": "never" if settings.insecure or settings.scheme == "https" else "always",
-            **_proof(host.credential, settings),
+            **_proof(host, settings),
         }
     except TransportError as error:
         error.stage = "login"
@@ -92,17 +94,28 @@ def _in_url(address: str) -> str:
     return f"[{address}]" if ":" in address else address
 
 
-def _proof(credential: Credential, settings: WinRM) -> dict[str, Any]:
+def _proof(host: Endpoint, settings: WinRM) -> dict[str, Any]:
+    credential = host.credential
     if settings.transport == "certificate":
         files = _client_certificate(credential)
         return {"cert_pem": files.certificate_file, "cert_key_pem": files.key_file}
     if settings.transport == "kerberos":
         # A ticket of the worker's proves it; see `klist` there.
-        return {"username": credential.user}
+        name = _name_for_ticket(host, settings)
+        return {"username": credential.user, "service": "HTTP", "kerberos_hostname_override": name}
     password = _password(credential).reveal()
     if settings.transport == "basic":
         return {"username": _for_basic(credential.user), "password": _for_basic(password)}
     return {"username": credential.user, "password": password}
+
+
+def _name_for_ticket(host: Endpoint, settings: WinRM) -> str:
+    """The name that the host has in its domain: tickets are for names, whatever is connected to."""
+    try:
+        ip_address(host.address)
+    except ValueError:
+        return host.address
+    return settings.certificate_name or host.address
 
 
 def _for_basic(text: str) -> str | bytes:
@@ -161,11 +174,9 @@ def _open_shell(
 
 
 def _refused(error: WireError, wire: Wire, host: Endpoint, settings: WinRM) -> TransportError:
-    who = f"user {host.credential.user} was refused with {settings.transport}"
     match error:
-        case DeniedError():
-            offers = f"; the host offers {wire.offers}" if wire.offers else ""
-            return host.error(Cause.AUTH, f"{who}: {error}{offers}")
+        case DeniedError() | TicketError():
+            return host.error(Cause.AUTH, _why_not_in(error, wire, host.credential.user, settings))
         case FaultError(code=code) if code == ACCESS_DENIED:
             return host.error(Cause.AUTH, f"user {host.credential.user} may not open a shell: {error}")
         case FaultError() | LateError() | UnclearError():
@@ -175,6 +186,14 @@ def _refused(error: WireError, wire: Wire, host: Endpoint, settings: WinRM) -> T
         case LostError(silent=silent) if not wire.heard:
             return _unheard(host, settings, silent=silent)
     return host.error(Cause.CONNECTION_LOST, f"the connection was lost during the login: {error}")
+
+
+def _why_not_in(error: DeniedError | TicketError, wire: Wire, user: str, settings: WinRM) -> str:
+    if isinstance(error, TicketError):
+        fix = f"`klist` on the worker shows its tickets, `kinit {user}` gets one"
+        return f"no Kerberos login as user {user}: {error}; {fix}"
+    offers = f"; the host offers {wire.offers}" if wire.offers else ""
+    return f"user {user} was refused with {settings.transport}: {error}{offers}"
 
 
 def _unheard(host: Endpoint, settings: WinRM, *, silent: bool) -> TransportError:
