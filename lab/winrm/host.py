@@ -19,6 +19,7 @@ class Configuration:
     Attributes:
         allow_unencrypted: messages over HTTP need no encryption.
         basic: logins with a plain password are taken.
+        credssp: logins by CredSSP, which hand the password over, are taken.
         client_authority: the CA file of certificates for logging in; None takes no such login.
         certificate_users: the users of such certificates, by SHA-256 fingerprint in small hexadecimal digits.
         most_shells: that a user may have at a time.
@@ -29,6 +30,7 @@ class Configuration:
 
     allow_unencrypted: bool = False
     basic: bool = False
+    credssp: bool = False
     client_authority: Path | None = None
     certificate_users: Mapping[str, str] = field(default_factory=dict)
     most_shells: int = 30

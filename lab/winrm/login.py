@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Final
 
 from lab.windows.machine import bare
 from lab.winrm.host import WinrmHost
-from lab.winrm.ntlm import RefusedError, acceptor, step
+from lab.winrm.ntlm import RefusedError, acceptor, credssp_acceptor, step
 
 if TYPE_CHECKING:
-    from spnego._negotiate import NegotiateProxy
+    from spnego import ContextProxy
 
 _MUTUAL: Final = "http://schemas.dmtf.org/wbem/wsman/1/wsman/secprofile/https/mutual"
 
@@ -31,7 +31,7 @@ class Verdict:
 
 
 class Login:
-    """The login of one connection: one by Negotiate holds for all that follows on it.
+    """The login of one connection: one by Negotiate or CredSSP holds for all that follows on it.
 
     Attributes:
         context: seals and unseals its messages; None before such a login.
@@ -49,8 +49,8 @@ class Login:
         self._tls = tls
         self._peer_certificate = peer_certificate
         self._user = ""
-        self._attempt: NegotiateProxy | None = None
-        self.context: NegotiateProxy | None = None
+        self._attempt: ContextProxy | None = None
+        self.context: ContextProxy | None = None
 
     def judge(self, authorization: str) -> Verdict:
         """Who asks, by a request's Authorization header, or by what was before."""
@@ -59,7 +59,9 @@ class Login:
             case "":
                 return Verdict(self._user) if self._user else self._refusal()
             case "negotiate":
-                return self._negotiate(proof)
+                return self._stepped("Negotiate", proof)
+            case "credssp" if self._host.configuration.credssp:
+                return self._stepped("CredSSP", proof)
             case "basic" if self._host.configuration.basic:
                 return self._granted(self._by_password(proof))
             case url if url == _MUTUAL:
@@ -71,25 +73,32 @@ class Login:
         return Verdict(user) if user and not self._host.trouble.logins_refused else self._refusal()
 
     def _refusal(self) -> Verdict:
-        offers = ("Negotiate", *(('Basic realm="WSMAN"',) if self._host.configuration.basic else ()))
-        return Verdict("", offers)
+        taken = self._host.configuration
+        possible = {"Negotiate": True, "CredSSP": taken.credssp, 'Basic realm="WSMAN"': taken.basic}
+        return Verdict("", tuple(name for name, offered in possible.items() if offered))
 
-    def _negotiate(self, proof: str) -> Verdict:
-        attempt = self._attempt or acceptor(self._passwords(), self._channel_binding())
+    def _stepped(self, scheme: str, proof: str) -> Verdict:
+        """One step of a login that takes several."""
+        attempt = self._attempt or self._begun(scheme)
         self._attempt = self.context = None
         self._user = ""
         try:
             token = step(attempt, base64.b64decode(proof, validate=True))
         except (RefusedError, binascii.Error):
             return self._refusal()
-        answer = f"Negotiate {base64.b64encode(token).decode()}" if token else ""
+        answer = f"{scheme} {base64.b64encode(token).decode()}" if token else ""
         if not attempt.complete:
             self._attempt = attempt
-            return Verdict("", (answer or "Negotiate",))
+            return Verdict("", (answer or scheme,))
         if self._host.trouble.logins_refused:
             return self._refusal()
         self._user, self.context = self._named(attempt.client_principal or ""), attempt
         return Verdict(self._user, (answer,) if answer else ())
+
+    def _begun(self, scheme: str) -> "ContextProxy":
+        if scheme == "CredSSP":
+            return credssp_acceptor(self._passwords())
+        return acceptor(self._passwords(), self._channel_binding())
 
     def _passwords(self) -> dict[str, str]:
         return {bare(name): password for name, password in self._host.machine.passwords.items()}

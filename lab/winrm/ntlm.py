@@ -1,9 +1,10 @@
-"""The accepting side of NTLM and SPNEGO, for the users of one machine."""
+"""The accepting side of NTLM, SPNEGO and CredSSP, for the users of one machine."""
 
 from collections.abc import Mapping
 
-from spnego import NegotiateOptions
+from spnego import ContextProxy, NegotiateOptions
 from spnego._context import GSSMech
+from spnego._credssp import CredSSPProxy
 from spnego._negotiate import NegotiateProxy
 from spnego._ntlm import NTLMProxy
 from spnego._ntlm_raw.crypto import compute_response_v2, hmac_md5, md5, ntowfv1, ntowfv2, rc4k
@@ -22,7 +23,7 @@ class RefusedError(Exception):
     """A login that is not good; the cause says why."""
 
 
-def step(attempt: NegotiateProxy, token: bytes) -> bytes | None:
+def step(attempt: ContextProxy, token: bytes) -> bytes | None:
     """The answer to a login's next message.
 
     Args:
@@ -51,6 +52,13 @@ def acceptor(passwords: Mapping[str, str], channel_binding: bytes | None) -> Neg
         protocol="negotiate",
         options=NegotiateOptions.use_negotiate,
         _negotiate_contexts={GSSMech.ntlm: inner},
+    )
+
+
+def credssp_acceptor(passwords: Mapping[str, str]) -> CredSSPProxy:
+    """One login by CredSSP, as ``acceptor``; it is bound to the TLS that CredSSP itself speaks."""
+    return CredSSPProxy(
+        usage="accept", protocol="credssp", credssp_negotiate_context=acceptor(passwords, None)
     )
 
 

@@ -3,7 +3,7 @@
 import struct
 from typing import Final
 
-from spnego._negotiate import NegotiateProxy
+from spnego import ContextProxy
 
 _PROTOCOL: Final = "application/HTTP-SPNEGO-session-encrypted"
 _BOUNDARY: Final = b"--Encrypted Boundary"
@@ -30,13 +30,13 @@ def is_sealed(content_type: str) -> bool:
     return content_type.startswith("multipart/encrypted")
 
 
-def seal(context: NegotiateProxy, message: bytes) -> bytes:
+def seal(context: ContextProxy, message: bytes) -> bytes:
     """The sealed form of ``message``."""
     header, data, _ = context.wrap_winrm(message)
     return b"".join((_HEAD % len(message), struct.pack("<i", len(header)), header, data, _TAIL))
 
 
-def unseal(context: NegotiateProxy, body: bytes) -> bytes:
+def unseal(context: ContextProxy, body: bytes) -> bytes:
     """The message in a sealed body.
 
     Raises:

@@ -159,6 +159,22 @@ def test_basic_logs_in_over_https(lab: Lab) -> None:
         assert run(session, "leave 0") == (b"", 0)
 
 
+def test_credssp_logs_in_over_https(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab.configure(credssp=True)
+    with connected(lab.target(transport="credssp")) as session:
+        assert run(session, "swallow", b"x" * 700_000) == (b"700000", 0)
+    monkeypatch.setenv("WINRM_PASSWORD", "wrong")
+    error = failure(lab.target(transport="credssp"))
+    assert (error.cause, error.stage) == (Cause.AUTH, "login")
+    assert "user deploy was refused with credssp: the login was refused" in error.detail
+
+
+def test_credssp_that_the_host_doesnt_take_is_a_refused_login(lab: Lab) -> None:
+    error = failure(lab.target(transport="credssp"))
+    assert error.cause is Cause.AUTH
+    assert error.detail.endswith("the login was refused; the host offers Negotiate")
+
+
 def test_certificate_logs_in(lab: Lab) -> None:
     user = lab.authority.issue("deploy", client=True)
     stranger = lab.authority.issue("stranger", client=True)
