@@ -3,6 +3,8 @@
 # make test            everything that CI runs: make check, then all test tiers
 # make check           linters, types, layers, shell scripts
 # make lowest          tests with the lowest versions of dependencies that pyproject.toml allows
+# make kerberos        logins with tickets of a real KDC; needs gcc, python3-dev, libkrb5-dev, krb5-user, krb5-kdc,
+#                      krb5-admin-server
 # make chaos N=200     N schedules of faults drawn from a seed, and what became of the promises
 # make bench           Longshore and its peers, side by side
 # make clean           remove what these make
@@ -10,11 +12,12 @@
 VENV := .venv
 BIN := $(VENV)/bin
 LOWEST := .venv-lowest
+KERBEROS := .venv-kerberos
 SHELL_SCRIPTS = .ci/run $(shell find . -name '*.sh' -not -path './.*/*' -o -path './.ci/*.sh')
 DEMO_HOSTS := 12
 N := 200
 
-.PHONY: check test packages lowest demo chaos bench clean
+.PHONY: check test packages lowest kerberos demo chaos bench clean
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check .
@@ -33,6 +36,9 @@ lowest: $(LOWEST)/installed
 	$(LOWEST)/bin/lint-imports
 	$(LOWEST)/bin/python -m pytest tests/unit tests/integration/runs tests/browser
 
+kerberos: $(KERBEROS)/installed
+	CI=true $(KERBEROS)/bin/python -m pytest tests/integration/winrm/test_transport_kerberos.py
+
 demo: $(VENV)/installed-lab
 	$(BIN)/python -m lab.demo --hosts $(DEMO_HOSTS) $(if $(ONCE),--once)
 
@@ -43,7 +49,7 @@ bench: $(VENV)/installed-dev
 	$(BIN)/python -m bench
 
 clean:
-	rm -rf $(VENV) $(LOWEST) .demo .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist build
+	rm -rf $(VENV) $(LOWEST) $(KERBEROS) .demo .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Two sizes of one environment: the demo needs no linters.
@@ -57,4 +63,8 @@ $(VENV)/installed-dev: pyproject.toml .ci/venv.sh
 
 $(LOWEST)/installed: pyproject.toml .ci/venv.sh
 	.ci/venv.sh $(LOWEST) lab,dev lowest
+	touch $@
+
+$(KERBEROS)/installed: pyproject.toml .ci/venv.sh
+	.ci/venv.sh $(KERBEROS) lab,dev,kerberos-lab
 	touch $@
