@@ -99,7 +99,7 @@ class Connection:
             return request.verb, response(status, envelope, content_type=_SOAP, challenges=challenges)
         sealed = sealing.seal(context, envelope)
         return request.verb, response(
-            status, sealed, content_type=sealing.CONTENT_TYPE, challenges=challenges
+            status, sealed, content_type=sealing.content_type(context), challenges=challenges
         )
 
     def _carried_out(self, user: str, request: soap.Request, size: int) -> tuple[int, bytes]:

@@ -159,12 +159,13 @@ def test_basic_logs_in_over_https(lab: Lab) -> None:
         assert run(session, "leave 0") == (b"", 0)
 
 
-def test_credssp_logs_in_over_https(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_credssp_logs_in_over_both_schemes(scheme: str, lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     lab.configure(credssp=True)
-    with connected(lab.target(transport="credssp")) as session:
+    with connected(lab.target(scheme, transport="credssp")) as session:
         assert run(session, "swallow", b"x" * 700_000) == (b"700000", 0)
     monkeypatch.setenv("WINRM_PASSWORD", "wrong")
-    error = failure(lab.target(transport="credssp"))
+    error = failure(lab.target(scheme, transport="credssp"))
     assert (error.cause, error.stage) == (Cause.AUTH, "login")
     assert "user deploy was refused with credssp: the login was refused" in error.detail
 
