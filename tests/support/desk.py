@@ -30,8 +30,8 @@ class Desk:
     server: WinrmServer
     authority: CertificateAuthority
 
-    def fleet(self, hosts: int | None = None, **cluster: Any) -> dict[str, Any]:
-        """A fleet of one cluster, ``desk``, with the first ``hosts`` of them, or all."""
+    def fleet(self, count: int | None = None, **cluster: Any) -> dict[str, Any]:
+        """A fleet of one cluster, ``desk``, with the first ``count`` of them, or all."""
         return {
             "pools": {"official": {"kind": "official"}},
             "credentials": {"admin": {"user": USER, "password": {"env": PASSWORD_VARIABLE}}},
@@ -42,7 +42,7 @@ class Desk:
                     "credential": "admin",
                     "port": self.server.port,
                     "winrm": {"ca_file": str(self.authority.path)},
-                    "hosts": dict(list(self.addresses.items())[:hosts]),
+                    "hosts": dict(list(self.addresses.items())[:count]),
                     **cluster,
                 }
             },

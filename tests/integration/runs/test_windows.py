@@ -148,7 +148,7 @@ def test_a_connection_that_is_lost_in_the_login_is_made_again_some_times(
             host.trouble.drop_next("Create", carried_out=False)
 
     application = application_of(_cmd("echo one>>C:\\ledger.txt"), rollout={"max_failed": 1})
-    view = rollout.end(rollout.submit(desk.fleet(hosts=2), application, "desk"))
+    view = rollout.end(rollout.submit(desk.fleet(2), application, "desk"))
 
     assert outcomes(view) == [["ok", "unreachable"]]
     assert (desk.ledger("desk-1"), desk.ledger("desk-2")) == (["one"], [])

@@ -17,6 +17,7 @@ from tests.support.scripted_winrm import Service, scripted
 from tests.support.ssh import QUICK, connected, failure, run
 from tests.support.trouble import silent_server
 from workers.connections import Connections
+from workers.transports.base import Deadlines
 from workers.transports.stages import StageTimer
 
 
@@ -109,13 +110,12 @@ def test_unknown_authority_shows_the_fingerprint_that_can_be_pinned(
 
 def test_second_look_at_a_refused_certificate_frees_its_place_first(service: Service, sshd: Sshd) -> None:
     hop = sshd.hop().model_copy(update={"max_channels": 1})
-    connections = Connections(idle=60)
+    # A second look that gets no place in this time has nothing to tell.
+    connections = Connections(idle=60, deadlines=Deadlines(place=0.2))
     target = service.target().model_copy(update={"hops": (hop,), "route": "jump"})
     for _ in range(3):
-        begun = time.monotonic()
         with pytest.raises(Exception, match="to be pinned"), connections.session(target, {}):
             pass
-        assert time.monotonic() - begun < 5
     connections.close()
 
 
