@@ -127,20 +127,20 @@ def append_only_file(folder: Path) -> Path:
 
 def kill_proxy(scene: Scene, random: Random) -> str:
     """SIGKILL of the proxy, and its start after a while."""
-    away = random.uniform(0.2, 3.0)
-    scene.proxy.kill()
-    time.sleep(away)  # the length of the outage is what is tried
-    scene.proxy.start()
-    return f"the proxy away for {away:.1f} s"
+    return _away("the proxy", scene.proxy.kill, scene.proxy.start, random)
 
 
 def kill_relay(scene: Scene, random: Random) -> str:
     """The Windows proxy goes down, with all connections through it, and comes back after a while."""
-    away = random.uniform(0.2, 3.0)
-    scene.relay.cut()
-    time.sleep(away)  # the length of the outage is what is tried
-    scene.relay.listen()
-    return f"the relay away for {away:.1f} s"
+    return _away("the relay", scene.relay.cut, scene.relay.listen, random)
+
+
+def _away(what: str, down: Callable[[], None], up: Callable[[], None], random: Random) -> str:
+    seconds = random.uniform(0.2, 3.0)
+    down()
+    time.sleep(seconds)  # the length of the outage is what is tried
+    up()
+    return f"{what} away for {seconds:.1f} s"
 
 
 def cut_connections(scene: Scene, _random: Random) -> str:
