@@ -88,6 +88,17 @@ def wait_for_listener(process: subprocess.Popen[bytes], port: int, what: str, se
         time.sleep(0.01)
 
 
+def wait_for_word(process: subprocess.Popen[bytes], what: str) -> None:
+    """Wait for the line that a server prints on its piped output once it listens.
+
+    Raises:
+        NamespaceError: it ended before.
+    """
+    assert process.stdout is not None  # noqa: S101 - whoever waits for a line has it piped
+    if not process.stdout.readline():
+        raise NamespaceError(f"{what} ended before it listened")
+
+
 def clean(prefix: str) -> None:
     """Remove an instance: its processes, namespaces, login and files. Needs nothing but its name.
 

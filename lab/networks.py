@@ -1,4 +1,4 @@
-"""The demo's topology for real, in network namespaces: segments, a NAT gateway, a proxy, hosts, services.
+"""The demo's topology for real, in network namespaces: segments, a NAT gateway, proxies, hosts, services.
 
 Needs root. All of it lives in namespaces of its own: no packet to these addresses ever leaves them.
 """
@@ -13,7 +13,6 @@ from typing import IO, Any, Final, Self
 
 from lab.namespaces import (
     STATE,
-    NamespaceError,
     clean,
     clean_abandoned,
     inside,
@@ -21,6 +20,7 @@ from lab.namespaces import (
     make_prefix,
     tool,
     wait_for_listener,
+    wait_for_word,
 )
 from lab.network_plan import (
     GATEWAY,
@@ -34,6 +34,7 @@ from lab.network_plan import (
     plan_networks,
 )
 from lab.network_sshd import NetworkSshd, home_of, key_file, make_login, start_sshd
+from lab.network_windows import NetworkWindows
 from lab.package import Package, make_package
 from lab.package_server import AccessLog
 
@@ -49,10 +50,21 @@ class Topology:
         plan: who stands where.
         prefix: the instance's name; also the login on its hosts.
         sshd: what is known of each running sshd, by name of the host or proxy.
+        windows: its Windows hosts and what the Windows proxy forwards, once it is built.
         package: the release that lies on the package server.
     """
 
-    def __init__(self, *, redis_program: str, direct: int = 2, private: int = 2, inside: int = 2) -> None:
+    def __init__(
+        self,
+        *,
+        redis_program: str,
+        direct: int = 2,
+        private: int = 2,
+        inside: int = 2,
+        desk_direct: int = 1,
+        desk_private: int = 2,
+        desk_inside: int = 1,
+    ) -> None:
         """Plan it; nothing is built yet.
 
         Args:
@@ -60,10 +72,21 @@ class Topology:
             direct: number of hosts in the public segment.
             private: number of private hosts of the official pool.
             inside: number of private hosts of the self-hosted pool.
+            desk_direct: number of Windows hosts in the public segment.
+            desk_private: number of private Windows hosts of the official pool; 0 has no Windows proxy either.
+            desk_inside: number of private Windows hosts of the self-hosted pool.
         """
-        self.plan: NetworkPlan = plan_networks(direct=direct, private=private, inside=inside)
+        self.plan: NetworkPlan = plan_networks(
+            direct=direct,
+            private=private,
+            inside=inside,
+            desk_direct=desk_direct,
+            desk_private=desk_private,
+            desk_inside=desk_inside,
+        )
         self.prefix = ""
         self.sshd: dict[str, NetworkSshd] = {}
+        self.windows: NetworkWindows
         self.package: Package | None = None
         self._redis_program = redis_program
         self._redis_password = secrets.token_urlsafe(16)
@@ -76,7 +99,7 @@ class Topology:
 
     @property
     def user(self) -> str:
-        """The login on every host and on the proxy."""
+        """The login on every Linux host and on the Linux proxy."""
         return self.prefix
 
     @property
@@ -153,11 +176,14 @@ class Topology:
     def __enter__(self) -> Self:
         clean_abandoned()
         self.prefix = make_prefix()
+        self.windows = NetworkWindows(self.plan, self.directory / "windows", self.popen)
         try:
             self._build()
+            self.windows.start()
             self._start_hosts()
             self._start_redis()
             self._start_package_server()
+            self.windows.wait()
         except BaseException:
             self._end()
             raise
@@ -211,7 +237,7 @@ class Topology:
                 yield f"address add {node.legs_v6[segment]}/64 dev {segment} nodad"
             yield f"link set {segment} up"
         # Whoever stands outside asks the gateway for the way in, and is met with silence there.
-        if node.role not in {"gateway", "proxy"}:
+        if node.role not in {"gateway", "proxy", "windows-proxy"}:
             (segment,) = node.legs
             yield f"route add default via {self.plan.nodes[GATEWAY].legs[segment]}"
 
@@ -251,9 +277,7 @@ class Topology:
         process = self.popen(
             PACKAGES, [sys.executable, "-m", "lab.package_server", *address, *files], stdout=subprocess.PIPE
         )
-        assert process.stdout is not None  # noqa: S101 - stdout=PIPE above
-        if not process.stdout.readline():
-            raise NamespaceError("the package server ended before it listened")
+        wait_for_word(process, "the package server")
 
 
 def has_ipv6() -> bool:

@@ -16,8 +16,8 @@ from typing import Any
 from bench import files, processes
 from bench.files import POOL
 from bench.measure import Failure
+from lab.winrm import PASSWORD_VARIABLE
 
-PASSWORD_VARIABLE = "LAB_WINDOWS_PASSWORD"  # noqa: S105 - the variable's name
 _END_SECONDS = 20.0
 
 

@@ -12,9 +12,10 @@ from bench.lab import WARM_HOSTS
 from bench.longshore import Services
 from bench.measure import Failure, MachineShare, WindowsSample
 from bench.rounds import Contender
-from bench.winrm.lab import PASSWORD_VARIABLE, WindowsLab
+from bench.winrm.lab import WindowsLab
 from config.application import Application
 from config.fleet import Fleet
+from lab.winrm import PASSWORD_VARIABLE
 
 LONGSHORE = "longshore-winrm"
 SESSION = "winrm-session"

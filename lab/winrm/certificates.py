@@ -52,22 +52,26 @@ class CertificateAuthority:
     """Signs certificates for one lab; its own certificate is ``path``."""
 
     def __init__(self, folder: Path, *, name: str = "Longshore lab") -> None:
-        """Make the authority's key and certificate.
+        """Take the authority that the folder holds, or make its key and certificate.
 
         Args:
             folder: where its files and those of its certificates go.
-            name: as which it signs.
+            name: as which it signs; the same again where the folder holds one.
         """
         self._folder = folder
         self._name = _named(name)
+        self.path = folder / "authority.pem"
+        self._key_path = folder / "authority.key"
+        if not self.path.exists():
+            self._make()
+
+    def _make(self) -> None:
         key = ec.generate_private_key(ec.SECP256R1())
         usage = _key_usage(signs_certificates=True)
         builder = _builder(self._name, self._name, key.public_key(), key.public_key(), expired=False)
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         builder = builder.add_extension(usage, critical=True)
-        files = _write(folder, "authority", builder.sign(key, hashes.SHA256()), key)
-        self.path = files.path
-        self._key_path = files.key_path
+        _write(self._folder, "authority", builder.sign(key, hashes.SHA256()), key)
 
     def issue(
         self, name: str, *, names: Sequence[str] = (), expired: bool = False, client: bool = False

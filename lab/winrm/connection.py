@@ -1,5 +1,6 @@
 """One client's connection: request by request, to its end."""
 
+import logging
 import socket
 import threading
 from typing import BinaryIO, Final
@@ -9,6 +10,7 @@ from lab.winrm.host import WinrmHost
 from lab.winrm.http import BadRequestError, HttpRequest, read_head, response
 from lab.winrm.login import Login, peer_certificate
 
+logger = logging.getLogger(__name__)
 _SOAP: Final = "application/soap+xml;charset=UTF-8"
 _PATHS: Final = frozenset({"/wsman", "/wsman/", "/wsman-anon/identify"})
 
@@ -28,8 +30,12 @@ class Connection:
             host: the machine that was connected to.
             stopped: set when the server ends.
             tls: whether the connection is over TLS.
+
+        Raises:
+            OSError: the client is gone already.
         """
         self._link = link
+        self._client = str(link.getpeername()[0])
         self._host = host
         self._stopped = stopped
         self._tls = tls
@@ -63,6 +69,7 @@ class Connection:
         trouble.delay()
         verb, answer = self._answer(head, body)
         self._host.count(verb, len(body), len(answer))
+        logger.info("%s %s %s", self._host.machine.name, self._client, verb)
         if trouble.drops_unanswered(verb):
             return False
         self._link.sendall(answer)
