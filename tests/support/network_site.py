@@ -7,6 +7,7 @@ workers, and each command of the person, who sits on the official worker's machi
 import itertools
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from lab.namespaces import inside, tool
-from lab.network_fleet import SELF_HOSTED_POOL, fleet_document
+from lab.network_fleet import SELF_HOSTED_POOL, topology_fleet
 from lab.network_plan import OFFICIAL, SELF_HOSTED, Segment
 from lab.networks import Topology
+from lab.winrm import PASSWORD_VARIABLE
 from tests.support.processes import comes_true
 from tests.support.topology import running_topology
 from tests.support.yaml_files import application_of, write_yaml
@@ -56,8 +58,9 @@ class NetworkSite:
         assert comes_true(self._both_live, 30.0), self.logs()
 
     def _start(self, node: str, command: list[str]) -> None:
+        environment = {**self._environment, PASSWORD_VARIABLE: self.topology.windows.password}
         with (self.folder / f"{node}.log").open("wb") as log:
-            self.topology.popen(node, command, env=self._environment, stdout=log, stderr=log)
+            self.topology.popen(node, command, env=environment, stdout=log, stderr=log)
 
     def _both_live(self) -> bool:
         pools = json.loads(self.longshore("pools", "--json").stdout)["pools"]
@@ -75,10 +78,7 @@ class NetworkSite:
 
     def fleet(self) -> dict[str, Any]:
         """The topology's fleet, for a test to change."""
-        credential = {"user": self.topology.user, "key_file": str(self.topology.key_file)}
-        host_keys = {name: sshd.host_key for name, sshd in self.topology.sshd.items()}
-        credentials = {"official": credential, SELF_HOSTED_POOL: credential}
-        return fleet_document(self.topology.plan, host_keys, credentials)
+        return topology_fleet(self.topology)
 
     def verify(self, fleet: dict[str, Any], *targets: str) -> dict[str, Any]:
         """Verify, and show the run after its end."""
@@ -97,7 +97,8 @@ class NetworkSite:
         """Wait for a run's end, and show it."""
         watched = self.longshore("watch", run, "--json")
         assert watched.returncode in {0, 1, 3}, watched.stderr + self.logs()
-        return self.shown(run)
+        view: dict[str, Any] = json.loads(watched.stdout)
+        return view
 
     def shown(self, run: str) -> dict[str, Any]:
         """A run as ``show --json`` has it."""
@@ -120,6 +121,15 @@ class NetworkSite:
         done = self.longshore(*words, "--detach", "--json")
         assert done.returncode == 0, done.stderr + done.stdout
         return str(json.loads(done.stdout)["id"])
+
+    def came_from(self, node: str) -> list[str]:
+        """The addresses from which a host or the Linux proxy has been logged in to, by its own log."""
+        windows = self.topology.windows.hosts.get(node)
+        if windows is None:
+            log, login = self.topology.sshd[node].log, r"^Accepted publickey for \S+ from (\S+) port"
+        else:
+            log, login = windows.log, r"^\S+ (\S+) Create$"
+        return re.findall(login, log.read_text(), re.MULTILINE)
 
     def address(self, node: str, segment: Segment) -> str:
         """A machine's address in a segment."""

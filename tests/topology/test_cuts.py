@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lab.network_plan import GATEWAY, PACKAGES, PROXY
+from lab.network_plan import GATEWAY, PACKAGES, PROXY, WINDOWS_PROXY
 from tests.support.network_site import CONNECT_SECONDS, LOGIN_SECONDS, NetworkSite, ends, hosts, shop
 from tests.support.processes import comes_true
 from tests.support.yaml_files import application_of
@@ -117,7 +117,11 @@ def test_silence_before_the_login_is_named_by_where_it_is(site: NetworkSite) -> 
         cuts.enter_context(site.cut("private-1", input="drop"))
         cuts.enter_context(site.cut(PROXY, input="tcp dport 2222 drop"))
         cuts.enter_context(site.cut("inside-1", input="reject with icmp type admin-prohibited"))
-        view = site.verify(fleet, "direct", "private", "inside")
+        cuts.enter_context(site.cut("desk-direct-1", output="meta length > 60 drop"))
+        cuts.enter_context(site.cut("desk-private-1", input="drop"))
+        cuts.enter_context(site.cut(WINDOWS_PROXY, input="tcp dport 15003 drop"))
+        desks = ("desk-direct", "desk-jump", "desk-forward", "desk-http-2")
+        view = site.verify(fleet, "direct", "private", "inside", *desks)
 
     assert ends(view) == {
         "direct-1": ("unreachable", "protocol", "direct"),
@@ -126,6 +130,12 @@ def test_silence_before_the_login_is_named_by_where_it_is(site: NetworkSite) -> 
         "private-2": ("unreachable", "proxy_tcp_timeout", "via mute"),
         "inside-1": ("unreachable", "tcp_unreachable", "direct"),
         "inside-2": ("ok", None, "direct"),
+        "desk-direct-1": ("unreachable", "protocol", "direct"),
+        "desk-jump-1": ("unreachable", "tcp_timeout", f"via {PROXY}"),
+        "desk-jump-2": ("ok", None, f"via {PROXY}"),
+        "desk-forward-1": ("unreachable", "proxy_forward_timeout", f"via {WINDOWS_PROXY}"),
+        "desk-forward-2": ("ok", None, f"via {WINDOWS_PROXY}"),
+        "desk-http-2": ("unreachable", "proxy_tcp_timeout", f"via {WINDOWS_PROXY}"),
     }
     found = hosts(view)
     failed_at = {name: host["steps"][-1]["name"] for name, host in found.items() if host["cause"]}
@@ -135,6 +145,10 @@ def test_silence_before_the_login_is_named_by_where_it_is(site: NetworkSite) -> 
         "private-1": "forward",
         "private-2": "tcp",
         "inside-1": "tcp",
+        "desk-direct-1": "tls",
+        "desk-jump-1": "forward",
+        "desk-forward-1": "tls",
+        "desk-http-2": "tcp",
     }
     assert PROXY in found["private-1"]["message"]
     assert max(host["seconds"] for host in found.values()) < 2 * (CONNECT_SECONDS + LOGIN_SECONDS)

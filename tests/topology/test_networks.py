@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from config.fleet import Fleet
 from lab import namespaces
 from lab.network_fleet import write_fleet
-from lab.network_plan import GATEWAY, OFFICIAL, PACKAGES, PROXY, REDIS, SELF_HOSTED
+from lab.network_plan import GATEWAY, OFFICIAL, PACKAGES, PROXY, REDIS, SELF_HOSTED, WINDOWS_PROXY
 from lab.networks import Topology
 from tests.support.processes import alive, comes_true
 from tests.support.topology import running_topology
@@ -109,12 +109,14 @@ def test_nobody_in_public_reaches_the_self_hosted_worker(topology: Topology) -> 
         server.terminate()
 
 
-def test_the_proxy_passes_no_packets_on(topology: Topology) -> None:
-    assert topology.run(PROXY, ["cat", "/proc/sys/net/ipv4/ip_forward"]).stdout == "0\n"
-    proxy, host = topology.plan.nodes[PROXY], topology.plan.nodes[topology.plan.private[0]]
+@pytest.mark.parametrize(("name", "port"), [(PROXY, 22), (WINDOWS_PROXY, 5986)])
+def test_a_proxy_passes_no_packets_on(topology: Topology, name: str, port: int) -> None:
+    assert topology.run(name, ["cat", "/proc/sys/net/ipv4/ip_forward"]).stdout == "0\n"
+    proxy, plan = topology.plan.nodes[name], topology.plan
+    host = plan.nodes[(plan.private if name == PROXY else plan.desk_private)[0]]
     route = ["ip", "route", "add", f"{host.address}/32", "via", proxy.address]
     assert topology.run(PACKAGES, route).returncode == 0
-    assert _connect(topology, PACKAGES, host.address) == "TimeoutError"
+    assert _connect(topology, PACKAGES, host.address, port) == "TimeoutError"
 
 
 def test_the_proxy_runs_no_command(topology: Topology) -> None:
@@ -135,8 +137,11 @@ def test_each_host_has_an_empty_home_of_its_own(topology: Topology) -> None:
 def test_the_fleet_file_is_what_the_model_expects(topology: Topology, tmp_path: Path) -> None:
     write_fleet(topology, tmp_path / "fleet.yaml")
     fleet = Fleet.model_validate(YAML(typ="safe").load(tmp_path / "fleet.yaml"))
-    assert set(fleet.clusters) == {"direct", "private", "inside", "stranded"}
-    assert fleet.proxies[PROXY].address == topology.plan.nodes[PROXY].legs["public"]
+    linux = {"direct", "private", "inside", "stranded", "web-forward"}
+    windows = {"desk-direct", "desk-jump", "desk-forward", "desk-http", "desk-inside", "desk-stranded"}
+    assert set(fleet.clusters) == linux | windows
+    for name in (PROXY, WINDOWS_PROXY):
+        assert fleet.proxies[name].address == topology.plan.nodes[name].legs["public"]
 
 
 def _traces(prefix: str) -> list[str]:
@@ -173,7 +178,7 @@ def test_nothing_is_left_after_the_end_not_even_a_daemon_that_a_host_started() -
 
 
 def test_nothing_is_left_when_building_it_fails() -> None:
-    with running_topology():
+    with running_topology(windows=False):
         pass
     broken = Topology(redis_program="/nonexistent")
     with pytest.raises(namespaces.NamespaceError), broken:
@@ -183,7 +188,7 @@ def test_nothing_is_left_when_building_it_fails() -> None:
 
 
 def test_what_a_killed_maker_left_is_cleaned_by_the_next() -> None:
-    with running_topology() as living:
+    with running_topology(windows=False) as living:
         maker = (
             "import sys, time; from lab.networks import Topology\n"
             f"with Topology(redis_program={find_server()!r}) as built:\n"

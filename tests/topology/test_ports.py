@@ -12,7 +12,7 @@ import pytest
 
 from lab.namespaces import inside, tool
 from lab.network_fleet import SELF_HOSTED_POOL
-from lab.network_plan import GATEWAY, OFFICIAL, PROXY, REDIS, SELF_HOSTED
+from lab.network_plan import GATEWAY, OFFICIAL, PROXY, REDIS, SELF_HOSTED, WINDOWS_PROXY
 from tests.support.network_site import NetworkSite, hosts
 
 pytestmark = pytest.mark.topology
@@ -51,9 +51,10 @@ Opening = tuple[str, Place]
 
 
 def _fleet(site: NetworkSite) -> dict[str, Any]:
-    """The topology's fleet with the addresses that connections come from."""
+    """The topology's Linux fleet, each host once, with the addresses that connections come from."""
     fleet = site.fleet()
-    del fleet["clusters"]["stranded"]
+    fleet["clusters"] = {name: fleet["clusters"][name] for name in ("direct", "private", "inside")}
+    del fleet["proxies"][WINDOWS_PROXY]
     fleet["pools"]["official"]["addresses"] = [site.address(OFFICIAL, "public")]
     behind_the_gateway = [site.address(SELF_HOSTED, "private"), site.address(GATEWAY, "public")]
     fleet["pools"][SELF_HOSTED_POOL]["addresses"] = behind_the_gateway
@@ -87,7 +88,7 @@ def _openings(site: NetworkSite, machines: list[str]) -> set[Opening]:
         done = site.topology.run(node, [sys.executable, "-c", ASK, json.dumps(others)])
         return [(node, (address, port)) for address, port in json.loads(done.stdout)]
 
-    with ThreadPoolExecutor(4) as pool:
+    with ThreadPoolExecutor(6) as pool:
         return {opening for found in pool.map(ask, site.topology.plan.nodes) for opening in found}
 
 

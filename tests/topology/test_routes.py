@@ -1,12 +1,11 @@
-"""Every route of Linux hosts, over real networks: what reaches what, and what says so where it doesn't."""
+"""Every route, over real networks: what reaches what, and what says so where it doesn't."""
 
-import re
 from typing import Any
 
 import pytest
 
 from lab.network_fleet import SELF_HOSTED_POOL
-from lab.network_plan import OFFICIAL, PROXY, SELF_HOSTED
+from lab.network_plan import OFFICIAL, PROXY, SELF_HOSTED, WINDOWS_PROXY
 from lab.networks import has_ipv6
 from tests.support.network_site import CONNECT_SECONDS, LOGIN_SECONDS, NetworkSite, ends, hosts
 from tests.support.yaml_files import application_of
@@ -14,6 +13,7 @@ from tests.support.yaml_files import application_of
 pytestmark = pytest.mark.topology
 OK_DIRECT = ("ok", None, "direct")
 OK_JUMP = ("ok", None, f"via {PROXY}")
+OK_FORWARD = ("ok", None, f"via {WINDOWS_PROXY}")
 NO_WAY = ("unreachable", "tcp_timeout", "direct")
 HELLO = application_of({"run": 'echo "hello from $LONGSHORE_HOST"'})
 
@@ -22,33 +22,35 @@ def _stages(host: dict[str, Any]) -> list[tuple[str, str]]:
     return [(step["name"], step["state"]) for step in host["steps"]]
 
 
-def _logins(site: NetworkSite, node: str) -> list[str]:
-    """The addresses from which a host has been logged in to, by its sshd's own log."""
-    log = site.topology.sshd[node].log.read_text()
-    return re.findall(r"^Accepted publickey for \S+ from (\S+) port", log, re.MULTILINE)
+def test_one_verification_spans_both_pools_and_both_systems_and_takes_every_route(site: NetworkSite) -> None:
+    plan, fleet = site.topology.plan, site.fleet()
+    hosts_of = {name: list(cluster["hosts"]) for name, cluster in fleet["clusters"].items()}
+    before = {name: len(site.came_from(name)) for name in (*site.topology.sshd, *site.topology.windows.hosts)}
 
+    view = site.verify(fleet, *(name for name in hosts_of if "stranded" not in name))
 
-def test_one_verification_spans_both_pools_and_takes_every_route(site: NetworkSite) -> None:
-    plan = site.topology.plan
-    before = {node.name: len(_logins(site, node.name)) for node in plan.with_sshd}
-
-    view = site.verify(site.fleet(), "direct", "private", "inside")
-
+    directly = ("direct", "inside", "desk-direct", "desk-inside")
+    jumped, forwarded = ("private", "desk-jump"), ("desk-forward", "desk-http", "web-forward")
     assert view["state"] == "succeeded"
     assert ends(view) == {
-        **dict.fromkeys(plan.direct, OK_DIRECT),
-        **dict.fromkeys(plan.private, OK_JUMP),
-        **dict.fromkeys(plan.inside, OK_DIRECT),
+        **dict.fromkeys((host for name in directly for host in hosts_of[name]), OK_DIRECT),
+        **dict.fromkeys((host for name in jumped for host in hosts_of[name]), OK_JUMP),
+        **dict.fromkeys((host for name in forwarded for host in hosts_of[name]), OK_FORWARD),
     }
-    assert {name: host["pool"] for name, host in hosts(view).items()} == {
-        **dict.fromkeys((*plan.direct, *plan.private), "official"),
-        **dict.fromkeys(plan.inside, SELF_HOSTED_POOL),
+    inside = {*plan.inside, *plan.desk_inside}
+    assert {name for name, host in hosts(view).items() if host["pool"] == SELF_HOSTED_POOL} == inside
+    official, self_hosted = site.address(OFFICIAL, "public"), site.address(SELF_HOSTED, "private")
+    bastion, winproxy = (site.address(name, "private") for name in (PROXY, WINDOWS_PROXY))
+    seen = {
+        name: tuple(sorted(site.came_from(name)[before[name] :]))
+        for name, node in plan.nodes.items()
+        if node.role in {"host", "windows-host"}
     }
-    seen = {name: _logins(site, name)[before[name] :] for name in hosts(view)}
     assert seen == {
-        **{name: [site.address(OFFICIAL, "public")] for name in plan.direct},
-        **{name: [site.address(PROXY, "private")] for name in plan.private},
-        **{name: [site.address(SELF_HOSTED, "private")] for name in plan.inside},
+        **dict.fromkeys((*plan.direct, *plan.desk_direct), (official,)),
+        **dict.fromkeys(plan.private, (bastion, winproxy)),
+        **dict.fromkeys(plan.desk_private, (bastion, winproxy, winproxy)),
+        **dict.fromkeys(inside, (self_hosted,)),
     }
 
 
@@ -135,7 +137,7 @@ def test_hosts_are_reached_by_ipv6_directly_and_through_the_proxy(site: NetworkS
     clusters["private"]["hosts"]["private-1"]["address"] = nodes["private-1"].legs_v6["private"]
     clusters["inside"]["hosts"]["inside-1"]["address"] = nodes["inside-1"].legs_v6["private"]
     clusters["stranded"]["hosts"]["stranded-1"]["address"] = nodes["private-1"].legs_v6["private"]
-    before = len(_logins(site, "private-1"))
+    before = len(site.came_from("private-1"))
 
     view = site.verify(fleet, "direct-1", "private-1", "inside-1", "stranded-1")
 
@@ -145,4 +147,4 @@ def test_hosts_are_reached_by_ipv6_directly_and_through_the_proxy(site: NetworkS
         "inside-1": OK_DIRECT,
         "stranded-1": ("unreachable", "tcp_unreachable", "direct"),
     }
-    assert _logins(site, "private-1")[before:] == [nodes[PROXY].legs_v6["private"]]
+    assert site.came_from("private-1")[before:] == [nodes[PROXY].legs_v6["private"]]
