@@ -55,6 +55,7 @@ class Builder:
         self._notes: dict[tuple[int | None, str], None] = {}
         self._taken: set[str] = set()
         self._credentials: dict[tuple[str | None, str | None, bool], str] = {}
+        self._tickets: dict[str | None, str] = {}
         self._credential_values: dict[str, Any] = {}
         self._proxies: dict[tuple[Jump, str | None], str] = {}
         self._proxy_values: dict[str, Any] = {}
@@ -153,7 +154,12 @@ class Builder:
 
     def _host_values(self, host: FoundHost) -> dict[str, Any]:
         values: dict[str, Any] = {"address": host.address}
-        values["credential"] = self._credential(host.user, host.key_file, host.line, password=host.password)
+        if host.winrm.get("transport") == "kerberos":
+            values["credential"] = self._ticket(host.user, host.line)
+        else:
+            values["credential"] = self._credential(
+                host.user, host.key_file, host.line, password=host.password
+            )
         if host.port is not None:
             values["port"] = host.port
         if host.winrm:
@@ -181,10 +187,7 @@ class Builder:
     def _credential(self, user: str | None, key_file: str | None, line: int, *, password: bool) -> str:
         key = (user, key_file, password)
         if key not in self._credentials:
-            login = user or self._default_user
-            if user is None:
-                self.note(line, f'no user is named; "{login}" is assumed')
-            name = _free_name(login, self._credential_values)
+            login, name = self._login(user, line)
             values: dict[str, Any] = {"user": login}
             if key_file is not None or not password:
                 values["key_file"] = key_file or DEFAULT_KEY
@@ -197,6 +200,22 @@ class Builder:
             self._credentials[key] = name
             self._credential_values[name] = values
         return self._credentials[key]
+
+    def _ticket(self, user: str | None, line: int) -> str:
+        """The credential of a user alone."""
+        if user not in self._tickets:
+            login, name = self._login(user, line)
+            self.note(line, f'the ticket of "{login}", which the workers need: `kinit {login}`, or a keytab')
+            self._tickets[user] = name
+            self._credential_values[name] = {"user": login}
+        return self._tickets[user]
+
+    def _login(self, user: str | None, line: int) -> tuple[str, str]:
+        """A login, and what its credential is called."""
+        login = user or self._default_user
+        if user is None:
+            self.note(line, f'no user is named; "{login}" is assumed')
+        return login, _free_name(login, self._credential_values)
 
 
 def _ports(host: FoundHost) -> list[int | None]:

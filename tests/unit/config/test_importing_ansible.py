@@ -363,6 +363,18 @@ def test_what_is_said_of_winrm_is_carried_over(
     assert winrm.model_dump(exclude_defaults=True) == settings
 
 
+def test_hosts_with_kerberos_get_a_credential_of_their_user_alone(tmp_path: Path) -> None:
+    kerberos = f"{WINRM} ansible_winrm_transport=kerberos"
+    result = imported(tmp_path, f"[w]\na {kerberos}\nb {kerberos}\n[x]\nc {WINRM}\n")
+    fleet = loaded(tmp_path, result)
+    by_ticket, by_password = (Router(fleet).target(name).credential for name in "bc")
+    assert (by_ticket.user, by_ticket.password, by_ticket.key_file) == ("Admin", None, None)
+    assert by_password.password is not None
+    assert [note.text for note in result.left_out if "ticket" in note.text] == [
+        'the ticket of "Admin", which the workers need: `kinit Admin`, or a keytab'
+    ]
+
+
 def test_a_certificate_is_ignored_at_each_host_by_name(tmp_path: Path) -> None:
     ignore = "ansible_winrm_server_cert_validation=ignore"
     text = f"[w]\na {WINRM} {ignore}\nb {WINRM} {ignore}\n"
