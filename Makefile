@@ -17,7 +17,7 @@ SHELL_SCRIPTS = .ci/run $(shell find . -name '*.sh' -not -path './.*/*' -o -path
 DEMO_HOSTS := 12
 N := 200
 
-.PHONY: check test packages lowest kerberos demo chaos bench clean
+.PHONY: check test test-units test-services packages lowest kerberos demo chaos bench clean
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check .
@@ -26,8 +26,15 @@ check: $(VENV)/installed-dev
 	$(BIN)/lint-imports
 	$(BIN)/shellcheck $(SHELL_SCRIPTS)
 
+# The units' tests mostly wait: beside the others they cost nothing but their output between the lines of those.
 test: packages check
-	$(BIN)/python -m pytest
+	$(MAKE) --jobs=2 --output-sync=line test-units test-services
+
+test-units:
+	$(BIN)/python -m pytest tests/unit
+
+test-services:
+	$(BIN)/python -m pytest --ignore=tests/unit
 
 packages:
 	.ci/packages.sh
