@@ -26,12 +26,13 @@ check: $(VENV)/installed-dev
 	$(BIN)/lint-imports
 	$(BIN)/shellcheck $(SHELL_SCRIPTS)
 
-# The units' tests mostly wait: beside the others they cost nothing but their output between the lines of those.
+# The units' tests mostly wait, and so run beside the others; what they print comes when they have ended.
 test: packages check
-	$(MAKE) --jobs=2 --output-sync=line test-units test-services
+	$(MAKE) --jobs=2 test-units test-services
 
 test-units:
-	$(BIN)/python -m pytest tests/unit
+	@mkdir -p .cache
+	@$(BIN)/python -m pytest tests/unit > .cache/test-units.log 2>&1; ended=$$?; cat .cache/test-units.log; exit $$ended
 
 test-services:
 	$(BIN)/python -m pytest --ignore=tests/unit
