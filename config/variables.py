@@ -5,6 +5,8 @@ from collections.abc import Iterable
 
 LARGEST_VALUE = 96 * 1024
 """Bytes; Linux gives one variable 128 KiB."""
+LARGEST_VALUE_ON_WINDOWS = 32_766
+"""UTF-16 units; .NET Framework's SetEnvironmentVariable refuses longer ones."""
 LARGEST_ENVIRONMENT = 1024 * 1024
 """Bytes of all parameters together."""
 
@@ -51,13 +53,16 @@ def unusable_value(value: str) -> str | None:
     return None
 
 
-def unusable_on_windows(name: str, names: Iterable[str]) -> str | None:
-    """What is wrong with a parameter's name on Windows, where case makes no difference; None when nothing is.
+def unusable_on_windows(name: str, value: str, names: Iterable[str]) -> str | None:
+    """What is wrong with a parameter on Windows, where names have no case; None when nothing is.
 
     Args:
         name: of the parameter.
+        value: never shown.
         names: of all parameters.
     """
+    if len(value.encode("utf-16-le", "surrogatepass")) // 2 > LARGEST_VALUE_ON_WINDOWS:
+        return f"its value is over {LARGEST_VALUE_ON_WINDOWS} characters; use an upload for content"
     if name.upper() in _RESERVED_ON_WINDOWS:
         return "this name has a meaning on Windows; choose another one"
     twins = sorted(other for other in names if other.upper() == name.upper() and other != name)

@@ -143,7 +143,8 @@ def _stop(directory: RunDirectory) -> None:
         raise SaidError(0, "stopped never")
     if directory.state == "finished":
         raise SaidError(0, "stopped finished")
-    left = directory.machine.processes.kill_tree(*directory.runner)
+    rebooted = directory.word == "rebooted"
+    left = [] if rebooted else directory.machine.processes.kill_tree(*directory.runner)
     if left:
         raise SaidError(ALIVE, f"stopped alive {' '.join(str(each.pid) for each in left)}")
     if not (directory.place / "finish").exists():
@@ -164,6 +165,7 @@ def _put(directory: RunDirectory) -> None:
         with process.working():
             directory.machine.written()
             part.parent.mkdir(exist_ok=True)
+            _stop_earlier(process, place.with_name(f"{place.name}.holder"))
             part.touch()
             if part.stat().st_size > data["size"]:
                 part.write_bytes(b"")
@@ -178,6 +180,14 @@ def _put(directory: RunDirectory) -> None:
     except OSError as error:
         raise unwritable(error) from None
     raise SaidError(0, f"put {data['name']}")
+
+
+def _stop_earlier(process: Process, holder: Path) -> None:
+    """End an earlier try that still waits for input: on Windows it keeps the file to itself."""
+    if holder.exists():
+        pid, started = (int(word) for word in holder.read_text().split())
+        process.machine.processes.kill_tree(pid, started)
+    holder.write_text(f"{process.pid} {process.started}")
 
 
 def _receive(directory: RunDirectory, part: Path) -> None:

@@ -13,6 +13,8 @@ _READS_NOTHING = re.compile(r"-inputformat\s+none\b", re.IGNORECASE)
 _ENCODED = re.compile(r"-e(?:nc|ncodedcommand)?\s+(\S+)\s*$", re.IGNORECASE)
 _COMMAND = re.compile(r"-c(?:ommand)?\s+(.*)$", re.IGNORECASE | re.DOTALL)
 _FILE = re.compile(r'-f(?:ile)?\s+(?:"([^"]+)"|(\S+))\s*$', re.IGNORECASE)
+# The unit that runs a condition sees to it that an error in it is no answer, which 1 would be.
+_CONDITION = re.compile(r'\\when\.\d+\.ps1"?\s*$')
 _STRING = r"(?:'(?P<single>(?:[^']|'')*)'|\"(?P<double>[^\"`]*)\"|(?P<bare>[^\s'\";|&<>()]+))"
 _REFUSED = (
     "the WinRM protocol lab runs no PowerShell but Longshore's units and a few plain lines; it doesn't know: "
@@ -38,7 +40,12 @@ def program(arguments: str) -> Program:
         process.wait(process.machine.trouble.powershell_seconds)
         text = _text_of(process, arguments)
         if not is_bootstrap(text):
-            return run_text(process, text, as_clixml=_ENCODED.search(arguments) is not None)
+            return run_text(
+                process,
+                text,
+                as_clixml=_ENCODED.search(arguments) is not None,
+                thrown=2 if _CONDITION.search(arguments) else 1,
+            )
         if not _READS_NOTHING.search(arguments):
             process.complain("PowerShell would read the script's input itself; it needs -InputFormat None")
             return 1
@@ -64,13 +71,14 @@ def _text_of(process: Process, arguments: str) -> str:
     return arguments
 
 
-def run_text(process: Process, text: str, *, as_clixml: bool) -> int:
+def run_text(process: Process, text: str, *, as_clixml: bool, thrown: int = 1) -> int:
     """Carry out plain lines; gives the exit code.
 
     Args:
         process: whose lines they are.
         text: the lines.
         as_clixml: write an error as PowerShell does where it was given an encoded command.
+        thrown: the exit code after an error.
     """
     try:
         for line in _statements(text):
@@ -81,7 +89,7 @@ def run_text(process: Process, text: str, *, as_clixml: bool) -> int:
     except (ThrownError, OSError, paths.PathError) as error:
         message = str(getattr(error, "strerror", None) or error)
         process.outputs.write("stderr", clixml(message) if as_clixml else f"{message}\r\n".encode())
-        return 1
+        return thrown
     return 0
 
 

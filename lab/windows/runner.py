@@ -19,6 +19,7 @@ KEPT_RUNS = 20
 _KEPT_GUARDS = 40
 _CREATE_REFUSED = 2
 _DISK_FULL = 28
+_RESERVE = 65_536
 
 
 class TimeOverError(Exception):
@@ -186,7 +187,7 @@ def _answer(run: RunDirectory) -> str:
         with run.process.working():
             run.machine.written()
             (run.place / "log").touch()
-            (run.place / "reserve").write_bytes(bytes(4096))
+            (run.place / "reserve").write_bytes(bytes(_RESERVE))
         if busy := _guard(run, me):
             return busy
         attempt = run.attempt + 1

@@ -187,7 +187,7 @@ def check_environment(
     for name, value in environment.items():
         wrong = None if name in own else unusable_name(name)
         if os == "windows" and name not in own:
-            wrong = wrong or unusable_on_windows(name, environment)
+            wrong = wrong or unusable_on_windows(name, value, environment)
         if wrong := wrong or unusable_value(value):
             raise BadInputError(f"parameter {name!r}: {wrong}")
         size += len(name) + len(quote(value).encode("utf-8", "surrogateescape"))

@@ -21,7 +21,7 @@ _UNITS_OF_MODE = {
     "attach": _FOLLOWING,
     "probe": ("process", "state"),
     "stop": ("process", "state", "stop"),
-    "put": ("hash", "put"),
+    "put": ("process", "hash", "put"),
     "verify": ("verify",),
 }
 _UNITS_OF_KIND = {

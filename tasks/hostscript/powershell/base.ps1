@@ -9,6 +9,7 @@ function Set-Shared([string]$text, [string]$json, $data) {
   $Ls.json = $json
   $Ls.data = $data
   $Ls.output = $null
+  $Ls.index = 0
   $Ls.utf8 = New-Object Text.UTF8Encoding $false
 }
 
@@ -96,12 +97,19 @@ function Test-Owner([string]$path) {
 function New-Claim([string]$path, [string]$text) {
   $part = "$path.$PID.part"
   [IO.File]::WriteAllText($part, $text)
-  try { [IO.File]::Move($part, $path) } catch [IO.IOException] {
-    [IO.File]::Delete($part)
-    if ([IO.File]::Exists($path)) { return $false }
-    throw
+  for ($try = 1; ; $try++) {
+    try {
+      [IO.File]::Move($part, $path)
+      return $true
+    } catch [IO.IOException] {
+      if ([IO.File]::Exists($path)) { break }
+      # A scanner that has the new file open lets go of it soon.
+      if (($try -ge 20) -or (Test-DiskFull $_.Exception)) { throw }
+    }
+    Start-Sleep -Milliseconds 100
   }
-  $true
+  [IO.File]::Delete($part)
+  $false
 }
 
 function Get-Numbers([string]$pattern) {

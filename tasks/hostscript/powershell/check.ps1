@@ -6,7 +6,7 @@ function Invoke-Check($fields) {
     $wrong = Get-Wrong $fields
     if ($wrong -eq '') { return 0 }
     if ($watch.Elapsed.TotalSeconds -ge [double]$fields.within) { break }
-    Start-Sleep -Milliseconds ([int]([double]$fields.every * 1000))
+    Start-Sleep -Milliseconds ([int][Math]::Min([int]::MaxValue, [double]$fields.every * 1000))
   }
   Set-Cause 'check_failed' $wrong
   1
@@ -22,6 +22,7 @@ function Get-Wrong($fields) {
 }
 
 function Get-WrongAnswer([string]$url, [int]$status) {
+  Enable-Tls12
   $request = [Net.WebRequest]::Create($url)
   $request.Timeout = 10000
   if ($request -is [Net.HttpWebRequest]) { $request.AllowAutoRedirect = $false }
@@ -38,7 +39,11 @@ function Get-WrongAnswer([string]$url, [int]$status) {
 }
 
 function Get-WrongPort([string]$name, [int]$port) {
-  $client = New-Object Net.Sockets.TcpClient
+  # By itself the client of .NET Framework tries IPv4 alone.
+  if ([Net.Sockets.Socket]::OSSupportsIPv6) {
+    $client = New-Object Net.Sockets.TcpClient ([Net.Sockets.AddressFamily]::InterNetworkV6)
+    $client.Client.DualMode = $true
+  } else { $client = New-Object Net.Sockets.TcpClient }
   try {
     if ($client.ConnectAsync($name, $port).Wait(5000)) { return '' }
     return "no connection to $name port ${port}: timed out"
@@ -46,5 +51,5 @@ function Get-WrongPort([string]$name, [int]$port) {
     $failure = $_.Exception
     while ($null -ne $failure.InnerException) { $failure = $failure.InnerException }
     return "no connection to $name port ${port}: $($failure.Message)"
-  } finally { $client.Dispose() }
+  } finally { $client.Close() }
 }

@@ -8,7 +8,7 @@ function Invoke-Fetch($fields) {
     return 0
   }
   $part = New-Beside $to
-  [Net.ServicePointManager]::SecurityProtocol = [Net.ServicePointManager]::SecurityProtocol -bor [Net.SecurityProtocolType]::Tls12
+  Enable-Tls12
   try { Invoke-WebRequest -UseBasicParsing -Uri (Join-Parts $fields.url) -OutFile $part } catch {
     if ([IO.File]::Exists($part)) { [IO.File]::Delete($part) }
     $failure = $_.Exception

@@ -12,6 +12,7 @@ function Invoke-Iis($fields) {
     Add-Line "IIS has no $(if ($fields.kind -eq 'site') { 'site' } else { 'application pool' }) $name"
     return 1
   }
+  if ($fields.kind -ne 'site') { Wait-Pool $place }
   $running = ([string](Get-Item -LiteralPath $place).State) -eq 'Started'
   if ($fields.kind -eq 'site') {
     if ((@('stopped', 'restarted') -contains $fields.state) -and $running) { Stop-Website -Name $name }
@@ -23,5 +24,11 @@ function Invoke-Iis($fields) {
     'stopped' { if ($running) { Stop-WebAppPool -Name $name } }
     'recycled' { if ($running) { Restart-WebAppPool -Name $name } else { Start-WebAppPool -Name $name } }
   }
+  Wait-Pool $place
   0
+}
+
+# IIS answers before a pool's processes have come or gone, and takes no order meanwhile.
+function Wait-Pool([string]$place) {
+  while (@('Starting', 'Stopping') -contains [string](Get-Item -LiteralPath $place).State) { Start-Sleep -Milliseconds 250 }
 }

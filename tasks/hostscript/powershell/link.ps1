@@ -2,7 +2,7 @@
 # is none for a moment: Windows has no rename over a junction.
 
 function Invoke-Link($fields) {
-  $link = Resolve-Place (Join-Parts $fields.link)
+  $link = (Resolve-Place (Join-Parts $fields.link)).TrimEnd('\')
   $to = Resolve-Place (Join-Parts $fields.to)
   if (-not [IO.Directory]::Exists($to)) {
     Add-Line "there is no folder $to"

@@ -10,6 +10,16 @@ function Receive-Rest($file, [long]$size) {
   }
 }
 
+# An earlier try may still wait for input that nobody sends: its shell outlives a lost connection by minutes, and it keeps the
+# file to itself.
+function Stop-Earlier([string]$holder) {
+  if ([IO.File]::Exists($holder)) {
+    $words = [IO.File]::ReadAllText($holder).Split(' ')
+    if ($words.Count -eq 2) { [void](Stop-Tree ([int]$words[0]) ([long]$words[1]) 10) }
+  }
+  [IO.File]::WriteAllText($holder, "$PID $(Get-StartOf (Get-Process -Id $PID))")
+}
+
 function Invoke-Put {
   Enter-Run
   $size = [long]$Ls.data.size
@@ -17,6 +27,7 @@ function Invoke-Put {
   $part = "$place.$($Ls.data.sha256.Substring(0, 16)).part"
   try {
     [void][IO.Directory]::CreateDirectory((Get-RunFile 'uploads'))
+    Stop-Earlier "$place.holder"
     $file = New-Object IO.FileStream $part, 'OpenOrCreate', 'ReadWrite', 'Read'
     try {
       if ($file.Length -gt $size) { $file.SetLength(0) }

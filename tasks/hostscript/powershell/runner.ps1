@@ -16,8 +16,14 @@ function Invoke-Runner([string]$text, [string]$json, [string]$variables, $pipe) 
     [void]$_
   }
   if ($answer -ne 'claimed') { exit 0 }
-  Set-Variables $Ls.data.environment
-  Invoke-Steps
+  try {
+    Set-Variables $Ls.data.environment
+    Invoke-Steps
+  } catch {
+    # Nobody sees what this process prints.
+    try { Add-Line "the runner broke off: $(ConvertTo-Line $_.Exception.Message)" } catch { [void]$_ }
+    [Environment]::Exit(70)
+  }
   try { Remove-OldRuns } catch { [void]$_ }
   # A step of ours that hangs in a thread ends with the process.
   [Environment]::Exit(0)
@@ -33,9 +39,10 @@ function Get-Answer {
     Set-State
     $me = "$PID $(Get-StartOf (Get-Process -Id $PID))"
     if (@('new', 'gone') -notcontains $Ls.state) { return 'lost' }
-    $Ls.log = New-Object IO.FileStream (Get-RunFile 'log'), 'Append', 'Write', 'ReadWrite, Delete'
+    # Without a buffer: what a full disk has refused must not stand before the next line.
+    $Ls.log = New-Object IO.FileStream (Get-RunFile 'log'), 'Append', 'Write', 'ReadWrite, Delete', 1
     # Space that is given back when the disk is full, so that this can still be said.
-    [IO.File]::WriteAllText((Get-RunFile 'reserve'), (' ' * 4096))
+    [IO.File]::WriteAllText((Get-RunFile 'reserve'), (' ' * 65536))
     $busy = Get-Guard $me
     if ($busy -ne '') { return $busy }
     $next = $Ls.attempt + 1
@@ -103,7 +110,8 @@ function Add-Control([string]$line) {
 # Names the cause of the step's failure; it is printed too.
 function Set-Cause([string]$cause, [string]$detail) {
   $line = ConvertTo-Line $detail
-  Add-Line $line
+  # On a full disk something is kept for the control line alone.
+  try { Add-Line $line } catch { if (-not (Test-DiskFull $_.Exception)) { throw } }
   Add-Control "cause $($Ls.index) $cause $line"
 }
 
@@ -168,7 +176,7 @@ function Invoke-Step($step) {
     if (Test-DiskFull $_.Exception) { Set-Cause 'disk_full' $_.Exception.Message } else { Add-Line (ConvertTo-Line $_.Exception.Message) }
     return 1
   } finally {
-    foreach ($each in $variables) { [Environment]::SetEnvironmentVariable($each.name, $before[$each.name], 'Process') }
+    foreach ($name in $before.Keys) { [Environment]::SetEnvironmentVariable($name, $before[$name], 'Process') }
   }
 }
 
@@ -178,15 +186,23 @@ function Invoke-InThread($step) {
   [void]$shell.AddScript($Ls.text + "`n`$Ls = `$args[0]`nInvoke-Action `$args[1]").AddArgument($Ls).AddArgument($step)
   $under_way = $shell.BeginInvoke()
   $left = [Math]::Max(0, $Ls.limit - $Ls.deadline.Elapsed.TotalSeconds)
-  if (-not $under_way.AsyncWaitHandle.WaitOne([int]($left * 1000))) {
+  if (-not $under_way.AsyncWaitHandle.WaitOne([int][Math]::Min([int]::MaxValue, $left * 1000))) {
     $Ls.timed_out = $true
     $stopping = $shell.BeginStop($null, $null)
-    $Ls.stuck = -not $stopping.AsyncWaitHandle.WaitOne(5000)
+    # So long as it takes to end what a check has started.
+    $Ls.stuck = -not $stopping.AsyncWaitHandle.WaitOne(15000)
     return 124
   }
   $given = @($shell.EndInvoke($under_way))
   $shell.Dispose()
+  if ($given.Count -eq 0) { throw 'the action said nothing' }
   [int]$given[-1]
+}
+
+# 0 leaves the choice to Windows, TLS 1.3 among it; older frameworks offer SSL 3 and TLS 1.0 alone.
+function Enable-Tls12 {
+  $offered = [Net.ServicePointManager]::SecurityProtocol
+  if ([int]$offered -ne 0) { [Net.ServicePointManager]::SecurityProtocol = $offered -bor [Net.SecurityProtocolType]::Tls12 }
 }
 
 function Invoke-Action($step) {

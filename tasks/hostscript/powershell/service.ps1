@@ -1,9 +1,11 @@
 # Action service: a Windows service into a state.
 
 function Invoke-Service($fields) {
-  $name = Join-Parts $fields.name
+  $shown = Join-Parts $fields.name
+  # These commands take wildcards; a name is one service's.
+  $name = [WildcardPattern]::Escape($shown)
   if ($null -eq (Get-Service -Name $name -ErrorAction SilentlyContinue)) {
-    Add-Line "there is no service $name"
+    Add-Line "there is no service $shown"
     return 1
   }
   try {

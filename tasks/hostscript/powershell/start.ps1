@@ -38,10 +38,12 @@ function New-RunnerProcess([string]$name) {
     $info.CreateNoWindow = $true
     return ([Diagnostics.Process]::Start($info)).Id
   }
-  $made = Invoke-CimMethod -ClassName Win32_Process -MethodName Create -Arguments @{
-    CommandLine = "`"$program`" $options"
-    CurrentDirectory = $env:USERPROFILE
-  }
+  try {
+    $made = Invoke-CimMethod -ClassName Win32_Process -MethodName Create -Arguments @{
+      CommandLine = "`"$program`" $options"
+      CurrentDirectory = $env:USERPROFILE
+    }
+  } catch { Exit-Saying 69 "fail command WMI refused to make a process: $($_.Exception.Message)" }
   if ($made.ReturnValue -ne 0) { Exit-Saying 69 "fail command Win32_Process.Create answered $($made.ReturnValue)" }
   [int]$made.ProcessId
 }

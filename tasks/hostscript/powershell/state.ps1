@@ -24,11 +24,22 @@ function Set-State {
 # The runner is dead and left no finish: why, and whether anything of it still runs.
 function Set-Gone {
   $Ls.state = 'gone'
-  $booted = [DateTime]::UtcNow.AddSeconds(-[Diagnostics.Stopwatch]::GetTimestamp() / [Diagnostics.Stopwatch]::Frequency)
-  if ($Ls.started -lt $booted.AddSeconds(-5).ToFileTimeUtc()) { $Ls.word = 'rebooted'; return }
-  $orphans = @(Get-Tree $Ls.runner $Ls.started)
+  if (Test-Rebooted $Ls.started) { $Ls.word = 'rebooted'; return }
+  $known = @{}
+  $known[[int]$Ls.runner] = [long]$Ls.started
+  $orphans = @(Get-Tree $known)
   $Ls.word = 'killed'
   if ($orphans.Count -gt 0) { $Ls.word = "orphans $($orphans -join ' ')" }
+}
+
+# Whether the machine was started after this moment. What is reckoned from a clock or a counter can be wrong: clocks are set,
+# and the counter of a virtual machine may run on over a restart. The start of the oldest process stays what it was.
+function Test-Rebooted([long]$start) {
+  $booted = (Get-CimInstance Win32_OperatingSystem -Property LastBootUpTime).LastBootUpTime.ToFileTimeUtc()
+  $oldest = (Get-CimInstance Win32_Process -Filter 'ProcessId > 4' -Property CreationDate |
+      Where-Object { $null -ne $_.CreationDate } | ForEach-Object { $_.CreationDate.ToFileTimeUtc() } |
+      Measure-Object -Minimum).Minimum
+  ($start -lt ($booted - 50000000)) -and ($start -lt $oldest)
 }
 
 function Write-State { Write-Control "status $($Ls.state) $($Ls.size) $($Ls.word)" }

@@ -12,7 +12,8 @@ function Invoke-Stop {
   Set-State
   if ($Ls.state -eq 'cancelled') { Exit-Saying 0 'stopped never' }
   if ($Ls.state -eq 'finished') { Exit-Saying 0 'stopped finished' }
-  $left = @(Stop-Tree $Ls.runner $Ls.started ([double]$Ls.data.grace + 10))
+  # After a restart of the machine these numbers are those of others.
+  $left = @(if ($Ls.word -ne 'rebooted') { Stop-Tree $Ls.runner $Ls.started ([double]$Ls.data.grace + 10) })
   if ($left.Count -gt 0) { Exit-Saying 77 "stopped alive $($left -join ' ')" }
   if (-not [IO.File]::Exists((Get-RunFile 'finish'))) {
     $line = "`n$($Ls.data.marker) finish $(Get-Uptime) 130 cancelled`n"

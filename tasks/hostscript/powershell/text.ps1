@@ -11,9 +11,11 @@ function Invoke-Text([string]$shell, [string]$command, [string]$name) {
   $file += '.ps1'
   # With the mark at its head, PowerShell 5.1 reads it as UTF-8.
   [IO.File]::WriteAllText($file, $command, (New-Object Text.UTF8Encoding $true))
-  $quoted = $file.Replace("'", "''")
+  $quoted = [Management.Automation.Language.CodeGeneration]::EscapeSingleQuotedStringContent($file)
+  # An error is no answer: 1 alone says no.
+  $call = if ($name -eq 'when') { "try { & '$quoted' } catch { [Console]::Error.WriteLine((`$_ | Out-String)); exit 2 }" } else { "& '$quoted'" }
   $code = "`$ErrorActionPreference = 'Stop'; `$ProgressPreference = 'SilentlyContinue'; " +
-    "[Console]::OutputEncoding = New-Object Text.UTF8Encoding `$false; & '$quoted'; if (`$null -ne `$LASTEXITCODE) { exit `$LASTEXITCODE }"
+    "[Console]::OutputEncoding = New-Object Text.UTF8Encoding `$false; $call; if (`$null -ne `$LASTEXITCODE) { exit `$LASTEXITCODE }"
   $encoded = [Convert]::ToBase64String([Text.Encoding]::Unicode.GetBytes($code))
   $options = '-NoProfile -NonInteractive -ExecutionPolicy Bypass -OutputFormat Text'
   Invoke-Child ([IO.Path]::Combine($PSHOME, 'powershell.exe')) "$options -EncodedCommand $encoded"
@@ -30,37 +32,51 @@ function Invoke-Child([string]$program, [string]$arguments) {
   $info.WorkingDirectory = $Ls.directory
   $child = [Diagnostics.Process]::Start($info)
   $start = Get-StartOf $child
-  $child.StandardInput.Close()
-  $streams = New-Object Collections.ArrayList
-  foreach ($each in @($child.StandardOutput.BaseStream, $child.StandardError.BaseStream)) {
-    $buffer = New-Object byte[] 65536
-    [void]$streams.Add(@{ stream = $each; buffer = $buffer; read = $each.ReadAsync($buffer, 0, $buffer.Length) })
-  }
-  $quiet = [Diagnostics.Stopwatch]::StartNew()
-  while ($true) {
-    foreach ($each in @($streams | Where-Object { $_.read.IsCompleted })) {
-      $count = $each.read.Result
-      $quiet = [Diagnostics.Stopwatch]::StartNew()
-      if ($count -eq 0) {
-        $streams.Remove($each)
-        continue
+  $over = $false
+  $ended = $null
+  try {
+    $child.StandardInput.Close()
+    $streams = New-Object Collections.ArrayList
+    foreach ($each in @($child.StandardOutput.BaseStream, $child.StandardError.BaseStream)) {
+      $buffer = New-Object byte[] 65536
+      [void]$streams.Add(@{ stream = $each; buffer = $buffer; read = $each.ReadAsync($buffer, 0, $buffer.Length) })
+    }
+    $quiet = [Diagnostics.Stopwatch]::StartNew()
+    while ($true) {
+      foreach ($each in @($streams | Where-Object { $_.read.IsCompleted })) {
+        $count = $each.read.Result
+        $quiet = [Diagnostics.Stopwatch]::StartNew()
+        if ($count -eq 0) {
+          $streams.Remove($each)
+          continue
+        }
+        Add-Output $each.buffer $count
+        $each.read = $each.stream.ReadAsync($each.buffer, 0, $each.buffer.Length)
       }
-      Add-Output $each.buffer $count
-      $each.read = $each.stream.ReadAsync($each.buffer, 0, $each.buffer.Length)
+      if (($null -eq $ended) -and $child.HasExited) {
+        # What it wrote last may not have come through yet.
+        $ended = [Diagnostics.Stopwatch]::StartNew()
+        $quiet = [Diagnostics.Stopwatch]::StartNew()
+      }
+      # What it has started and let go of may hold its output open for ever, and write on.
+      if (($null -ne $ended) -and (($streams.Count -eq 0) -or ($quiet.Elapsed.TotalSeconds -gt 1) -or ($ended.Elapsed.TotalSeconds -gt 5))) {
+        $over = $true
+        # Unsigned, as Windows means it: 3221225786, and not -1073741510.
+        return [BitConverter]::ToUInt32([BitConverter]::GetBytes($child.ExitCode), 0)
+      }
+      if ($Ls.deadline.Elapsed.TotalSeconds -ge $Ls.limit) {
+        $Ls.timed_out = $true
+        $over = $true
+        $Ls.stuck = @(Stop-Tree $child.Id $start 10).Count -gt 0
+        return 124
+      }
+      if ($streams.Count -gt 0) {
+        [void][Threading.Tasks.Task]::WaitAny([Threading.Tasks.Task[]]@($streams | ForEach-Object { $_.read }), 50)
+      } else { Start-Sleep -Milliseconds 50 }
     }
-    # What the program has started and let go of may hold its output open for ever.
-    if ($child.HasExited -and (($streams.Count -eq 0) -or ($quiet.Elapsed.TotalSeconds -gt 1))) {
-      # Unsigned, as Windows means it: 3221225786, and not -1073741510.
-      return [BitConverter]::ToUInt32([BitConverter]::GetBytes($child.ExitCode), 0)
-    }
-    if ($Ls.deadline.Elapsed.TotalSeconds -ge $Ls.limit) {
-      $Ls.timed_out = $true
-      $Ls.stuck = @(Stop-Tree $child.Id $start 10).Count -gt 0
-      return 124
-    }
-    if ($streams.Count -gt 0) {
-      [void][Threading.Tasks.Task]::WaitAny([Threading.Tasks.Task[]]@($streams | ForEach-Object { $_.read }), 50)
-    } else { Start-Sleep -Milliseconds 50 }
+  } finally {
+    # On a full disk, or when the step is given up, it must not work on.
+    if (-not $over) { [void](Stop-Tree $child.Id $start 10) }
   }
 }
 

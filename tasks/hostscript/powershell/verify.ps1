@@ -34,6 +34,9 @@ function Test-Wmi {
   try {
     [void](Get-CimClass -ClassName Win32_Process)
     [void](Get-CimInstance Win32_Process -Filter "ProcessId = $PID" -Property ProcessId)
+    # Questions may be allowed where making processes is not.
+    $made = Invoke-CimMethod -ClassName Win32_Process -MethodName Create -Arguments @{ CommandLine = "`"$env:ComSpec`" /d /c exit 0" }
+    if ($made.ReturnValue -ne 0) { throw "Win32_Process.Create answered $($made.ReturnValue)" }
     Write-Stage 'privilege' 'ok' '-' ''
   } catch { Write-Stage 'privilege' 'failed' 'privilege' "WMI refuses this login: $($_.Exception.Message)" }
 }

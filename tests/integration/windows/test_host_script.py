@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from config.causes import Cause
+from config.errors import BadInputError
 from lab.package_server import PackageServer
 from lab.windows.machine import Iis, Service, WindowsMachine
-from lab.windows.processes import Process
+from lab.windows.processes import KILLED_EXIT_CODE, Process
 from tasks.hostscript.control import (
     Busy,
     ControlParser,
@@ -381,6 +382,39 @@ def test_a_step_is_skipped_where_its_test_fails(host: Host) -> None:
 
     assert [step.state for step in windows.progress(events).steps] == [StepState.SKIPPED, StepState.OK]
     assert _printed(events) == b"two\r\n"
+
+
+def test_an_error_in_a_condition_is_no_answer(host: Host) -> None:
+    windows = host({"run": "'one'", "when": "throw 'no such thing'"})
+
+    result = windows.progress(windows.run_to_end(windows.script.run(windows.where(), {}))).result()
+
+    assert (result.outcome, result.steps[0].exit_code) == (Outcome.FAILED, 2)
+    assert "no such thing" in result.message
+
+
+def test_a_later_try_of_an_upload_ends_one_that_still_waits(host: Host) -> None:
+    windows = host({"upload": {"from": "shop.zip", "to": "C:\\shop.zip"}})
+    content = bytes(range(256)) * 1000
+    checksum = hashlib.sha256(content).hexdigest()
+    put = windows.script.put(windows.where(), "1.file", size=len(content), sha256=checksum)
+    waiting = windows.started(put)
+    waiting.stdin.feed(content[:1000])
+    assert comes_true(lambda: any(each.stat().st_size == 1000 for each in windows.directory.rglob("*.part")))
+
+    later = windows.started(put)
+    later.stdin.feed(content[1000:])
+
+    assert PutDone(name="1.file") in list(events_of(later))
+    assert waiting.exit_code == KILLED_EXIT_CODE
+
+
+def test_a_value_that_windows_takes_for_no_variable_is_refused(host: Host) -> None:
+    windows = host(_cmd("echo x"))
+
+    with pytest.raises(BadInputError, match="over 32766 characters"):
+        windows.script.run(windows.where(), {"notes": "x" * 32_767})
+    windows.script.run(windows.where(), {"notes": "x" * 32_766})
 
 
 def test_a_changed_unit_is_refused(host: Host) -> None:
