@@ -10,9 +10,11 @@ import socket
 import struct
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Final, Self
+
+from lab.tcp import free_port
 
 _CONNECT_SECONDS: Final = 5.0
 _PIECE: Final = 256 * 1024
@@ -20,7 +22,7 @@ _BACKLOG: Final = 1024
 
 
 class PortProxy:
-    """A relay that runs for as long as this context lasts.
+    """A relay that runs for as long as this context lasts; its ports are its own from the beginning.
 
     Attributes:
         targets: address and port by listening port; may be changed while it runs.
@@ -28,13 +30,35 @@ class PortProxy:
     """
 
     def __init__(self, address: str, targets: Mapping[int, tuple[str, int]]) -> None:
+        """Take the ports; nobody is listened to yet.
+
+        Raises:
+            OSError: a port is somebody else's.
+        """
         self.address = address
         self.targets = dict(targets)
         self.relayed = 0
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True, name="portproxy")
-        self._listeners: list[socket.socket] = []
+        self._ports = {port: _taken(address, port) for port in targets}
+        self._listening = False
         self._connections: dict[asyncio.Task[None], socket.socket] = {}
+
+    @classmethod
+    def at_free_ports(cls, address: str, places: Iterable[tuple[str, int]]) -> Self:
+        """A relay with a free port for each of these places."""
+        proxy = cls(address, {})
+        for place in places:
+            proxy._forward_free_port(place)
+        return proxy
+
+    def _forward_free_port(self, place: tuple[str, int]) -> None:
+        while True:
+            port = free_port()
+            with contextlib.suppress(OSError):  # somebody was quicker
+                self._ports[port] = _taken(self.address, port)
+                self.targets[port] = place
+                return
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -45,6 +69,8 @@ class PortProxy:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.cut()
+        for each in self._ports.values():
+            each.close()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -63,18 +89,20 @@ class PortProxy:
         return len(self._connections)
 
     async def _listen(self) -> None:
-        for port in self.targets:
-            listener = socket.create_server((self.address, port), backlog=_BACKLOG)
+        self._listening = True
+        for port, listener in self._ports.items():
+            listener.listen(_BACKLOG)
             listener.setblocking(False)
-            self._listeners.append(listener)
             # asyncio's own servers lose a connection that comes in the moment in which they are closed.
             self._loop.add_reader(listener, self._take, listener, port)
 
     async def _cut(self) -> None:
-        for listener in self._listeners:
+        for port, listener in list(self._ports.items()) if self._listening else []:
             self._loop.remove_reader(listener)
             listener.close()
-        self._listeners.clear()
+            # Taken at once, or it would be somebody else's when it is listened to again.
+            self._ports[port] = _taken(self.address, port)
+        self._listening = False
         for task in self._connections:
             task.cancel()
         if self._connections:
@@ -126,6 +154,17 @@ class PortProxy:
             target.close()
             raise
         return target
+
+
+def _taken(address: str, port: int) -> socket.socket:
+    taken = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+    try:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind((address, port))
+    except BaseException:
+        taken.close()
+        raise
+    return taken
 
 
 def _both(one: socket.socket, other: socket.socket) -> list[tuple[socket.socket, socket.socket]]:

@@ -14,7 +14,6 @@ from typing import Any, Literal, get_args
 from config.targets import RouteKind
 from lab.accounts import Account, is_root
 from lab.sshd import Sshd, running_servers
-from lab.tcp import free_port
 from lab.windows.portproxy import PortProxy
 from producer import Client, Run
 from tasks.batches import split_batches
@@ -310,7 +309,7 @@ def running_scene(folder: Path, account: Account, *, workers: int = 2, **setting
 def _relay(sshd: Sshd, desk: Desk) -> PortProxy:
     targets = [(address, desk.server.port) for address in desk.addresses.values()]
     targets += [(web_address(number), sshd.port) for number in range(1, MOST_HOSTS + 1)]
-    return PortProxy("127.0.0.1", {free_port(): target for target in targets})
+    return PortProxy.at_free_ports("127.0.0.1", targets)
 
 
 @contextmanager

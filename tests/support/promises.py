@@ -308,7 +308,10 @@ def _log(lines: Sequence[Line], kept: Sequence[Line], lost: Sequence[tuple[float
     lost_with_power = [
         line for line in missing if any(begin - _FLUSH_MS <= line.at <= end for begin, end in lost)
     ]
-    expected = [line.text for line in lines if line not in lost_with_power]
+    # What a host was just printing when it restarted may be gone with it.
+    ended = {(line.step, line.attempt) for line in lines if line.word == "end"}
+    lost_with_host = [line for line in missing if (line.step, line.attempt) not in ended]
+    expected = [line.text for line in lines if line not in (*lost_with_power, *lost_with_host)]
     if [line.text for line in kept] != expected:
         yield f"printed {_said(lines)}, and the record's log has {_said(kept)}"
 

@@ -14,6 +14,7 @@ from winrm.exceptions import WinRMOperationTimeoutError, WSManFaultError
 from winrm.protocol import Protocol
 
 from lab.windows.processes import Process as MachineProcess
+from tests.support.processes import comes_true
 from tests.support.winrm_lab import ADDRESS, Bench, echo, prints, sleeps
 
 UNKNOWN = 2150858843
@@ -94,9 +95,9 @@ def test_terminated_command_is_gone_with_what_it_started(lab: Bench) -> None:
     with lab.pypsrp("https") as connection, WinRS(connection) as shell:
         process = Process(shell, "parent")
         process.begin_invoke()
+        assert comes_true(lambda: bool(children))
         running = machine.processes.running
         process.signal(SignalCode.TERMINATE)
-        assert children
         assert running() == []
         with pytest.raises(Exception, match="command identifier that does not exist"):
             process.signal(SignalCode.CTRL_C)
