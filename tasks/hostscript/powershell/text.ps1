@@ -16,9 +16,9 @@ function Invoke-Text([string]$shell, [string]$command, [string]$name) {
   $call = if ($name -eq 'when') { "try { & '$quoted' } catch { [Console]::Error.WriteLine((`$_ | Out-String)); exit 2 }" } else { "& '$quoted'" }
   $code = "`$ErrorActionPreference = 'Stop'; `$ProgressPreference = 'SilentlyContinue'; " +
     "[Console]::OutputEncoding = New-Object Text.UTF8Encoding `$false; $call; if (`$null -ne `$LASTEXITCODE) { exit `$LASTEXITCODE }"
-  $encoded = [Convert]::ToBase64String([Text.Encoding]::Unicode.GetBytes($code))
+  # Not encoded: of an encoded command 5.1 writes errors as CLIXML, whatever the output's format.
   $options = '-NoProfile -NonInteractive -ExecutionPolicy Bypass -OutputFormat Text'
-  Invoke-Child ([IO.Path]::Combine($PSHOME, 'powershell.exe')) "$options -EncodedCommand $encoded"
+  Invoke-Child ([IO.Path]::Combine($PSHOME, 'powershell.exe')) "$options -Command `"$code`""
 }
 
 # Runs a program to its end or its time's, its output into the log as it comes.
